@@ -1,5 +1,7 @@
 //! The control plane itself: what it grants, what it refuses, and what it leaves behind (nothing).
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
