@@ -1,1 +1,5 @@
-//! stub
+//! Windlass: AppStream 2.0 fleets as Kubernetes objects, reconciled against AWS.
+
+pub mod api;
+pub mod aws;
+pub mod plan;

@@ -1,0 +1,208 @@
+//! The pure core: from (object, what AWS says, now) to at most one AWS write and the status to show.
+//!
+//! Nothing in here waits, reads a clock, rolls a die or fails: refusals and waits are values.
+
+pub mod fleet;
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use crate::api::{Arn, Intent, Region};
+
+/// A custom resource and the rules by which it is made true.
+pub trait Kind: Sized + Send + Sync + 'static {
+    /// `Fleet.appstream.windlass.dev`: the value of the ownership tag `windlass.dev/kind`, and the metric label.
+    const NAME: &'static str;
+    /// The custom resource.
+    type Object: kube::Resource<DynamicType = ()>
+        + kube::core::object::HasStatus<Status = Self::Status>
+        + serde::Serialize
+        + serde::de::DeserializeOwned
+        + Clone
+        + Debug
+        + Send
+        + Sync
+        + 'static;
+    /// Its status.
+    type Status: Status;
+    /// What AWS says about it.
+    type State: Debug + Send + Sync + 'static;
+    /// Reads that a plan asks for only when it needs them, since they cost a call of their own.
+    type Look: Copy + Ord + Debug + Send + Sync + 'static;
+    /// Every AWS write that this kind may ask for.
+    type Call: Call;
+
+    /// Decides what to do next and what to show.
+    fn plan(input: &Input<'_, Self>) -> Plan<Self>;
+    /// Whether two statuses differ only in counts, which cause at most one write in five minutes.
+    fn differs_in_counts_only(one: &Self::Status, other: &Self::Status) -> bool;
+}
+
+/// The part of a status that is the same for every kind.
+pub trait Status: Clone + Default + PartialEq + Debug + serde::Serialize + Send + Sync + 'static {
+    /// The conditions.
+    fn conditions(&self) -> &[Condition];
+    /// The ARN of what we made or took over: it existed.
+    fn arn(&self) -> Option<&Arn>;
+    /// The create about to be sent.
+    fn intent(&self) -> Option<&Intent>;
+    /// This status with the ARN of what has just been created.
+    fn with_arn(self, arn: Arn) -> Self;
+}
+
+/// Everything that a plan may look at.
+#[derive(Debug)]
+pub struct Input<'a, K: Kind> {
+    /// The time of this pass.
+    pub now: Timestamp,
+    /// The object, as the API server has it.
+    pub object: &'a K::Object,
+    /// Where it lives, and what it may ask for.
+    pub scope: &'a Scope,
+    /// What AWS says.
+    pub seen: &'a Seen<K::State>,
+    /// The last AWS refusal or failure for this object in this process, until a call succeeds.
+    pub failure: Option<&'a Failure>,
+    /// The latest of our last mutating call for this object and the taking of the lease: "absent" is believed only from a
+    /// read that began [`UNCERTAINTY`] after it.
+    pub quiet_since: Timestamp,
+}
+
+/// How long after a mutating call its effect may still be invisible: the AWS request deadline (30 s, [`crate::aws`]) plus
+/// the lag of AWS's own reads (30 s; no number is published, tools that poll AppStream use 10 to 30 s).
+pub const UNCERTAINTY: Duration = Duration::from_secs(60);
+
+/// What a plan decides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan<K: Kind> {
+    /// What to do.
+    pub next: Next<K>,
+    /// The whole status to show; written only if it differs.
+    pub status: K::Status,
+    /// What a person wants to be told.
+    pub news: Vec<News>,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next<K: Kind> {
+    /// Read these too, then plan again in the same pass.
+    Look(BTreeSet<K::Look>),
+    /// Make exactly one AWS write, then look again.
+    Send(K::Call),
+    /// Look again after this long: AWS is working, or something is waited for.
+    Wait(Duration),
+    /// Nothing to do until something changes, the resync, or this point in time.
+    Settled(Option<Timestamp>),
+    /// Nothing is left to guard: take the finalizer off.
+    Release,
+}
+
+/// What AWS says about an object.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen<S> {
+    /// It could not be read; the failure says why.
+    Unknown,
+    /// It is not there, by a complete read that began then.
+    Absent {
+        /// When the read began.
+        began: Timestamp,
+        /// What else was looked at.
+        state: S,
+    },
+    /// It is there.
+    Present(S),
+}
+
+/// A write to AWS.
+pub trait Call: Clone + PartialEq + Debug + Send + Sync + 'static {
+    /// AWS's name of the operation.
+    fn operation(&self) -> &'static str;
+    /// Whether it makes something that did not exist: then the intent is written first.
+    fn creates(&self) -> bool;
+}
+
+/// Where an object lives in AWS, by whom it is reached, and what it may ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The id of this cluster, part of the ownership tags.
+    pub cluster: String,
+    /// The 12-digit AWS account.
+    pub account: String,
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+    /// The Region.
+    pub region: Region,
+    /// What may be asked for.
+    pub allow: Allow,
+}
+
+/// What objects of a namespace may ask for. Everything is no without an Account object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Allow {
+    /// Take over what exists.
+    pub adoption: bool,
+    /// Join a stack of ours to a fleet that is not ours.
+    pub foreign_fleets: bool,
+    /// Patterns of role ARNs that may be passed.
+    pub pass_roles: Vec<String>,
+}
+
+/// A call that AWS refused or did not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// AWS's name of the operation.
+    pub operation: String,
+    /// What kind of failure it is.
+    pub class: Class,
+    /// AWS's code.
+    pub code: String,
+    /// AWS's words.
+    pub message: String,
+    /// The generation that was being carried out.
+    pub generation: i64,
+    /// Since when the same operation fails with the same code.
+    pub since: Timestamp,
+}
+
+/// What a failure means for what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// It is not there.
+    NotFound,
+    /// The name is taken: maybe by us.
+    AlreadyExists,
+    /// Wrong order or state: look again, then decide anew.
+    InUse,
+    /// Too many requests.
+    Throttled,
+    /// AWS asks for patience (a change just made is not known everywhere yet).
+    Busy,
+    /// A quota is reached.
+    QuotaExceeded,
+    /// The identity may not do this.
+    AccessDenied,
+    /// The request can never succeed as it is.
+    Rejected,
+    /// AWS could not answer, or no answer came: what was asked may have happened.
+    Unavailable,
+    /// It was not sent (no lease, no permit in time).
+    NotSent,
+}
+
+/// An event for people: what happened, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// CamelCase reason.
+    pub reason: &'static str,
+    /// What was done, CamelCase.
+    pub action: &'static str,
+    /// Whether it is a warning.
+    pub warning: bool,
+    /// One sentence.
+    pub note: String,
+}
