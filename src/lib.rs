@@ -2,4 +2,5 @@
 
 pub mod api;
 pub mod aws;
+pub mod crds;
 pub mod plan;
