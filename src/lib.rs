@@ -2,4 +2,8 @@
 
 pub mod api;
 pub mod aws;
+pub mod cli;
+pub mod kube_client;
 pub mod plan;
+pub mod settings;
+pub mod telemetry;
