@@ -54,3 +54,22 @@ pub fn owner<K: Kind>(scope: &Scope, object: &K::Object, tags: &BTreeMap<String,
         Owner::Other
     }
 }
+
+/// The object that tags name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+}
+
+/// The object of this cluster and kind that tags name, if they name one.
+pub fn claim<K: Kind>(scope: &Scope, tags: &BTreeMap<String, String>) -> Option<Claim> {
+    let value = |key: &str| tags.get(key).cloned();
+    let ours = tags.get(CLUSTER) == Some(&scope.cluster) && tags.get(KIND).is_some_and(|kind| kind == K::NAME);
+    ours.then_some(())?;
+    Some(Claim { namespace: value(NAMESPACE)?, name: value(NAME)?, uid: value(UID)? })
+}
