@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::form;
+
 /// A text that does not have the form its type asks for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {wanted}")]
@@ -78,7 +80,7 @@ text!(
             && t.starts_with(|c: char| c.is_ascii_alphanumeric())
             && t.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
     },
-    { "type": "string", "minLength": 1, "maxLength": 101, "pattern": "^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,100}$" }
+    { "type": "string", "minLength": 1, "maxLength": 101, "x-kubernetes-validations": form::AWS_NAME }
 );
 
 text!(
@@ -90,7 +92,7 @@ text!(
         let parts: Vec<&str> = t.splitn(6, ':').collect();
         t.len() <= 2048 && parts.len() == 6 && parts[0] == "arn" && !parts[1].is_empty() && !parts[2].is_empty() && !parts[5].is_empty()
     },
-    { "type": "string", "maxLength": 2048, "pattern": "^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{0,12}:.+$" }
+    { "type": "string", "minLength": 1, "maxLength": 2048, "x-kubernetes-validations": form::ARN }
 );
 
 impl Arn {
@@ -121,7 +123,7 @@ text!(
             && t.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
             && t.ends_with(|c: char| c.is_ascii_digit())
     },
-    { "type": "string", "maxLength": 32, "pattern": "^[a-z]{2,}(-[a-z]+)+-[0-9]+$" }
+    { "type": "string", "minLength": 1, "maxLength": 32, "x-kubernetes-validations": form::REGION }
 );
 
 text!(
@@ -129,5 +131,5 @@ text!(
     AccountName,
     "the name of an Account object",
     |t| !t.is_empty() && t.len() <= 253,
-    { "type": "string", "minLength": 1, "maxLength": 253, "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" }
+    { "type": "string", "minLength": 1, "maxLength": 253, "x-kubernetes-validations": form::OBJECT_NAME }
 );
