@@ -238,7 +238,7 @@ impl<A: LeaseApi> Contender<A> {
         (contender, lease)
     }
 
-    /// Contends until `stop`, then gives the lease back (in at most two requests). Let `stop` come after the last write.
+    /// Contends until `stop`, then gives the lease back within 5 s. Let `stop` come after the last write.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         loop {
@@ -393,25 +393,20 @@ impl<A: LeaseApi> Contender<A> {
     }
 
     async fn give_back(&mut self) -> Result<(), LeaseFailure> {
-        let known = self.ours.take();
-        let unsure = known.is_none();
-        let Some(record) = (match known {
+        let record = match self.ours.take() {
             Some(record) => Some(record),
             None => self.api.read().await?,
-        }) else {
-            return Ok(());
         };
-        match self.replace_empty(record).await {
-            // A last renewal was under way when we were told to stop, and went through: what is there now is still ours.
-            Err(LeaseFailure::Conflict) if !unsure => match self.api.read().await? {
-                Some(record) => self.replace_empty(record).await,
-                None => Ok(()),
-            },
+        match self.empty(record).await {
+            // A last renewal was under way when we were told to stop, and went through only now: what is there is ours.
+            Err(LeaseFailure::Conflict) => self.empty(self.api.read().await?).await,
             done => done,
         }
     }
 
-    async fn replace_empty(&self, mut record: Record) -> Result<(), LeaseFailure> {
+    /// Takes our name off the record; one that is gone or somebody else's stays as it is.
+    async fn empty(&self, record: Option<Record>) -> Result<(), LeaseFailure> {
+        let Some(mut record) = record else { return Ok(()) };
         let Some(spec) = record.spec.as_mut() else { return Ok(()) };
         if spec.holder_identity.as_deref() != Some(&self.identity) {
             return Ok(());
