@@ -105,8 +105,8 @@ async fn a_lease_is_taken_renewed_given_back_and_inherited() {
     assert_eq!(record().await.holder_identity.as_deref(), Some(""));
 }
 
-fn news(reason: &'static str, note: &str) -> News {
-    News { reason, action: "StopFleet", warning: true, note: note.to_owned() }
+fn news(reason: &str, note: &str) -> News {
+    News { reason: reason.to_owned(), action: "StopFleet", warning: true, note: note.to_owned() }
 }
 
 async fn object(clients: &Clients, namespace: &str, name: &str) -> ObjectReference {

@@ -96,7 +96,7 @@ pub struct Poster<A> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     uid: String,
-    reason: &'static str,
+    reason: String,
     note: String,
 }
 
@@ -134,8 +134,8 @@ const REMEMBERED: usize = 4096;
 const REQUEST: Duration = Duration::from_secs(10);
 /// The API server's bound for a note, in bytes (validation of events.k8s.io/v1).
 const NOTE: usize = 1024;
-/// The API server's bound for `reportingInstance`.
-const INSTANCE: usize = 128;
+/// The API server's bound for `reason`, `action` and `reportingInstance`, in bytes.
+const WORD: usize = 128;
 /// An object's name in an Event's name: 253 for both, a dot, and 16 digits of time.
 const NAME: usize = 253 - 17;
 /// Who reports, as a qualified name.
@@ -152,7 +152,7 @@ pub fn events<A: EventApi>(
     let poster = Poster {
         api,
         queue,
-        identity: cut(&identity, INSTANCE).to_owned(),
+        identity: cut(&identity, WORD).to_owned(),
         clock,
         metrics: metrics.clone(),
         said: HashMap::new(),
@@ -173,7 +173,8 @@ impl<A: EventApi> Poster<A> {
     async fn post(&mut self, about: &ObjectReference, news: News) -> EventOutcome {
         let now = Instant::now();
         let note = cut(&news.note, NOTE).to_owned();
-        let key = Key { uid: about.uid.clone().unwrap_or_default(), reason: news.reason, note };
+        let reason = cut(&news.reason, WORD).to_owned();
+        let key = Key { uid: about.uid.clone().unwrap_or_default(), reason, note };
         if let Some(said) = self.said.get_mut(&key)
             && now < said.written + SAME
         {
@@ -223,8 +224,8 @@ impl<A: EventApi> Poster<A> {
             event_time: Some(MicroTime(now)),
             reporting_controller: Some(REPORTER.to_owned()),
             reporting_instance: Some(self.identity.clone()),
-            action: Some(news.action.to_owned()),
-            reason: Some(news.reason.to_owned()),
+            action: Some(cut(news.action, WORD).to_owned()),
+            reason: Some(cut(&news.reason, WORD).to_owned()),
             note: Some(note.to_owned()),
             type_: Some(if news.warning { "Warning" } else { "Normal" }.to_owned()),
             regarding: Some(about.clone()),

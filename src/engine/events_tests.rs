@@ -67,7 +67,7 @@ fn fleet(uid: &str) -> ObjectReference {
 }
 
 fn news(note: &str) -> News {
-    News { reason: "Stopped", action: "StopFleet", warning: false, note: note.to_owned() }
+    News { reason: "Stopped".to_owned(), action: "StopFleet", warning: false, note: note.to_owned() }
 }
 
 fn new(note: &str) -> Written {
