@@ -9,6 +9,7 @@ use std::{env, fs};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use windlass::cli::{Cli, Command, CrdsArgs, RunArgs};
+use windlass::crds;
 use windlass::settings::{RunSettings, Surroundings};
 use windlass::telemetry::logs;
 
@@ -24,7 +25,7 @@ const BLOCKING_WORKERS: usize = 4;
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run(*args),
-        Command::Crds(args) => crds(&args),
+        Command::Crds(args) => show_crds(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -92,7 +93,7 @@ fn surroundings() -> Surroundings {
     }
 }
 
-fn crds(args: &CrdsArgs) -> Result<(), Failure> {
+fn show_crds(args: &CrdsArgs) -> Result<(), Failure> {
     match &args.dir {
         Some(dir) => write_crds(dir),
         None => print_crds(),
@@ -100,9 +101,17 @@ fn crds(args: &CrdsArgs) -> Result<(), Failure> {
 }
 
 fn write_crds(dir: &Path) -> Result<(), Failure> {
-    Err(format!("writing custom resource definitions to {}: none in this version", dir.display()).into())
+    fs::create_dir_all(dir).map_err(|error| format!("making the folder {}: {error}", dir.display()))?;
+    for definition in crds::all() {
+        let file = dir.join(crds::file_name(&definition));
+        fs::write(&file, crds::yaml(&definition)).map_err(|error| format!("writing {}: {error}", file.display()))?;
+    }
+    Ok(())
 }
 
 fn print_crds() -> Result<(), Failure> {
-    Err("printing custom resource definitions: none in this version".into())
+    let documents: Vec<String> = crds::all().iter().map(crds::yaml).collect();
+    let stream = documents.join("---\n");
+    let printed = io::stdout().lock().write_all(stream.as_bytes());
+    printed.map_err(|error| format!("printing the custom resource definitions: {error}").into())
 }

@@ -79,6 +79,9 @@ impl Server {
             .route("/metrics", get(metrics))
             .route("/livez", get(livez))
             .route("/readyz", get(readyz))
+            .fallback(async || {
+                plain(StatusCode::NOT_FOUND, "/metrics, /livez and /readyz are served here\n".to_owned())
+            })
             .with_state(answers);
         let listener = Bounded { listener: self.listener, free: Arc::new(Semaphore::new(CONNECTIONS)) };
         axum::serve(listener, routes).with_graceful_shutdown(stop).await
