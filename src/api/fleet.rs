@@ -422,10 +422,10 @@ pub struct Disruption {
     #[serde(default)]
     pub policy: DisruptionPolicy,
     /// How long a stop waits for users before it ends their sessions, such as `1h30m`: hours, minutes and seconds, longer than
-    /// zero and at most 8760h, in 2 to 24 characters. Default: for ever. Forcing, too, waits for a window when there are
+    /// zero and at most 8760h, in 2 to 21 characters. Default: for ever. Forcing, too, waits for a window when there are
     /// `windows`. Of no effect unless `policy` is `WhenIdle`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 24), extend("x-kubernetes-validations" = form::DURATION))]
+    #[schemars(length(min = 2, max = 21), extend("x-kubernetes-validations" = form::DURATION))]
     pub force_after: Option<String>,
     /// When a stop may be made, as 1 to 32 recurring times, each with a name of its own. Default: at any time.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -459,9 +459,9 @@ pub struct Window {
     /// When it opens: a cron expression of five fields in 9 to 128 characters, such as `0 22 * * SUN`. Required.
     #[schemars(length(min = 9, max = 128), extend("x-kubernetes-validations" = form::CRON))]
     pub start: String,
-    /// How long it stays open, such as `2h`: hours, minutes and seconds, longer than zero and at most 8760h, in 2 to 24
+    /// How long it stays open, such as `2h`: hours, minutes and seconds, longer than zero and at most 8760h, in 2 to 21
     /// characters. Required.
-    #[schemars(length(min = 2, max = 24), extend("x-kubernetes-validations" = form::DURATION))]
+    #[schemars(length(min = 2, max = 21), extend("x-kubernetes-validations" = form::DURATION))]
     pub duration: String,
     /// The IANA time zone of `start`, such as `Europe/Berlin`, 1 to 64 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
