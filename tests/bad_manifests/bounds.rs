@@ -227,7 +227,7 @@ fn cron(size: i64) -> Value {
         text.insert_str(0, "1,");
     }
     if text.len() < size as usize {
-        text.insert_str(0, "0");
+        text.insert(0, '0');
     }
     text.truncate(size as usize);
     text.into()

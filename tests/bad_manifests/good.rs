@@ -67,6 +67,17 @@ async fn the_defaults_of_an_object_come_with_the_object() {
 }
 
 #[tokio::test]
+async fn an_object_with_a_long_name_is_taken_when_the_spec_has_a_shorter_one() {
+    let cluster = Cluster::with("long").await;
+    let mut manifest = Good::Smallest.but("spec: {name: short}");
+    manifest["metadata"]["name"] = "a".repeat(253).into();
+    assert!(cluster.create(&manifest, true).await.is_ok());
+    let mut manifest = Good::Smallest.but("{}");
+    manifest["metadata"]["name"] = "a".repeat(101).into();
+    assert!(cluster.create(&manifest, true).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_form_that_is_taken_is_one_that_the_cron_parser_reads() {
     let cluster = Cluster::with("cron").await;
     for cron in [
