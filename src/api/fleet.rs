@@ -3,56 +3,24 @@
 //! The doc comments of the fields are what `kubectl explain` shows: unit, bounds, default, effect. Bounds are the widest
 //! that AWS has ever had (AppStream API models of 2017 to 2026), so that AWS and not an old copy of its limits refuses.
 
+mod definition;
 mod rules;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
-use kube::{CustomResource, CustomResourceExt};
+use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::common::Common;
 use super::form;
-use super::schema::{add_rules, field, field_words_first, members, tidy, without_defaults};
+use super::schema::{field_words_first, members};
 use super::text::{Arn, AwsName};
+pub use definition::definition;
 pub use status::{
     Applied, CapacityStatus, FleetError, FleetStatus, Internal, NextTransition, Rejected, SessionsStatus,
 };
-
-/// The custom resource definition, complete: [`Fleet::crd`] with what the types cannot say.
-pub fn definition() -> CustomResourceDefinition {
-    let mut definition = Fleet::crd();
-    for version in &mut definition.spec.versions {
-        let Some(object) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) else {
-            continue;
-        };
-        tidy(object);
-        add_rules(object, &rules::OBJECT);
-        if let Some(spec) = field(object, "spec") {
-            add_rules(spec, &rules::SPEC);
-            // Policies that every kind has, with the defaults that suit a fleet: it holds nothing that a new one lacks.
-            for (name, value) in [
-                ("deletionPolicy", "Delete"),
-                ("adoptionPolicy", "Never"),
-                ("managementPolicy", "Manage"),
-                ("recreatePolicy", "Always"),
-            ] {
-                if let Some(policy) = field(spec, name) {
-                    policy.default = Some(JSON(json!(value)));
-                }
-            }
-        }
-        if let Some(status) = field(object, "status") {
-            without_defaults(status);
-            // Tools that wait for an object call one without a status ready; this says that nobody has looked yet.
-            status.default = Some(JSON(json!({ "observedGeneration": -1 })));
-        }
-    }
-    definition
-}
 
 /// The fleet that is wanted. A field that is left out is not compared with AWS, unless its description says otherwise.
 #[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -68,73 +36,6 @@ pub fn definition() -> CustomResourceDefinition {
     selectable = ".spec.desiredState",
     selectable = ".spec.fleetType",
     selectable = ".status.state"
-)]
-#[kube(
-    printcolumn(
-        name = "State",
-        type_ = "string",
-        json_path = ".status.state",
-        description = "AWS's state of the fleet"
-    ),
-    printcolumn(
-        name = "Desired",
-        type_ = "integer",
-        json_path = ".status.capacity.desired",
-        description = "instances wanted"
-    ),
-    printcolumn(
-        name = "Running",
-        type_ = "integer",
-        json_path = ".status.capacity.running",
-        description = "instances running"
-    ),
-    printcolumn(
-        name = "In use",
-        type_ = "integer",
-        json_path = ".status.capacity.inUse",
-        description = "instances with users"
-    ),
-    printcolumn(
-        name = "Image",
-        type_ = "string",
-        json_path = ".status.imageName",
-        description = "the image that AWS has"
-    ),
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
-        description = "whether users can use it and nothing is left to do"
-    ),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(
-        name = "Reason",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
-        description = "why it is or is not ready",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Synced",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Synced")].status"#,
-        description = "whether AWS equals the spec",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Type",
-        type_ = "string",
-        json_path = ".spec.fleetType",
-        description = "how instances are kept ready",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Name",
-        type_ = "string",
-        json_path = ".status.name",
-        description = "the name in AWS",
-        priority = 1
-    )
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = field_words_first)]
@@ -422,10 +323,10 @@ pub struct Disruption {
     #[serde(default)]
     pub policy: DisruptionPolicy,
     /// How long a stop waits for users before it ends their sessions, such as `1h30m`: hours, minutes and seconds, longer than
-    /// zero and at most 8760h, in 2 to 24 characters. Default: for ever. Forcing, too, waits for a window when there are
+    /// zero and at most 8760h, in 2 to 21 characters. Default: for ever. Forcing, too, waits for a window when there are
     /// `windows`. Of no effect unless `policy` is `WhenIdle`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 24), extend("x-kubernetes-validations" = form::DURATION))]
+    #[schemars(length(min = 2, max = 21), extend("x-kubernetes-validations" = form::DURATION))]
     pub force_after: Option<String>,
     /// When a stop may be made, as 1 to 32 recurring times, each with a name of its own. Default: at any time.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -459,9 +360,9 @@ pub struct Window {
     /// When it opens: a cron expression of five fields in 9 to 128 characters, such as `0 22 * * SUN`. Required.
     #[schemars(length(min = 9, max = 128), extend("x-kubernetes-validations" = form::CRON))]
     pub start: String,
-    /// How long it stays open, such as `2h`: hours, minutes and seconds, longer than zero and at most 8760h, in 2 to 24
+    /// How long it stays open, such as `2h`: hours, minutes and seconds, longer than zero and at most 8760h, in 2 to 21
     /// characters. Required.
-    #[schemars(length(min = 2, max = 24), extend("x-kubernetes-validations" = form::DURATION))]
+    #[schemars(length(min = 2, max = 21), extend("x-kubernetes-validations" = form::DURATION))]
     pub duration: String,
     /// The IANA time zone of `start`, such as `Europe/Berlin`, 1 to 64 characters.
     #[serde(skip_serializing_if = "Option::is_none")]

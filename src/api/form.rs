@@ -74,7 +74,7 @@ pub const SECURITY_GROUP_ID: [Rule; 1] =
 /// A USB filter: name, class, subclass, protocol, vendor, product, autoshare, skip reset
 /// (`UsbDeviceFilterString` in the AppStream API model, and its developer guide).
 pub const USB_FILTER: [Rule; 1] = [form(
-    "self.matches('^[^,]*(,[^,]*){5},\\\\s*[01]\\\\s*,\\\\s*[01]\\\\s*$')",
+    "self.matches('^[^,]*(,[^,]*){5}, *[01] *, *[01] *$')",
     "a USB filter has eight fields with commas between (name, class, subclass, protocol, vendor, product, autoshare, skip reset), the last two 0 or 1, such as \"Mass storage, 8, *, *, *, *, 1, 0\"",
 )];
 
@@ -90,19 +90,42 @@ pub const TIME_ZONE: [Rule; 1] = [form(
     "this is not an IANA time zone, which looks like Europe/Berlin or UTC",
 )];
 
+/// Hours, minutes and seconds in this order; six digits each keep the sum within what CEL can count.
+macro_rules! written_as_duration {
+    () => {
+        "self != '' && self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$')"
+    };
+}
+
 /// A length of time. One year is the bound so that a slip (hours for minutes) does not hide for ever.
 pub const DURATION: [Rule; 3] = [
-    form(DURATION_FORM, "a duration is written in hours, minutes and seconds, in this order, such as 1h30m, 45m or 2h"),
     form(
-        "!self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') || self == '' || duration(self) > duration('0s')",
+        written_as_duration!(),
+        "a duration is written in hours, minutes and seconds, in this order, such as 1h30m, 45m or 2h",
+    ),
+    form(
+        concat!("!(", written_as_duration!(), ") || duration(self) > duration('0s')"),
         "a duration must be longer than zero",
     ),
     form(
-        "!self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') || self == '' || duration(self) <= duration('8760h')",
+        concat!("!(", written_as_duration!(), ") || duration(self) <= duration('8760h')"),
         "a duration can be one year (8760h) at most",
     ),
 ];
-const DURATION_FORM: &str = "self != '' && self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$')";
+
+/// One item of a cron field: what stands for itself, a value with what may follow it, a range of values; then a step.
+macro_rules! cron_item {
+    ($alone:literal, $value:literal, $after:literal) => {
+        concat!("(", $alone, "|", $value, "(", $after, "-", $value, ")?)(/[0-9]{1,2})?")
+    };
+}
+
+/// A cron field: items with commas between.
+macro_rules! cron_field {
+    ($alone:literal, $value:literal, $after:literal) => {
+        concat!(cron_item!($alone, $value, $after), "(,", cron_item!($alone, $value, $after), ")*")
+    };
+}
 
 /// A cron expression of five fields, and that its days exist.
 ///
@@ -112,26 +135,26 @@ pub const CRON: [Rule; 2] = [
     form(
         concat!(
             "self.matches('(?i)^",
-            "(\\\\*|[0-5]?[0-9](-[0-5]?[0-9])?)(/[0-9]{1,2})?(,(\\\\*|[0-5]?[0-9](-[0-5]?[0-9])?)(/[0-9]{1,2})?)*",
+            cron_field!("[*]", "[0-5]?[0-9]", ""),
             " +",
-            "(\\\\*|([01]?[0-9]|2[0-3])(-([01]?[0-9]|2[0-3]))?)(/[0-9]{1,2})?(,(\\\\*|([01]?[0-9]|2[0-3])(-([01]?[0-9]|2[0-3]))?)(/[0-9]{1,2})?)*",
+            cron_field!("[*]", "([01]?[0-9]|2[0-3])", ""),
             " +",
-            "(\\\\*|L|(0?[1-9]|[12][0-9]|3[01])(W|-(0?[1-9]|[12][0-9]|3[01]))?)(/[0-9]{1,2})?(,(\\\\*|L|(0?[1-9]|[12][0-9]|3[01])(W|-(0?[1-9]|[12][0-9]|3[01]))?)(/[0-9]{1,2})?)*",
+            cron_field!("[*]|L", "(0?[1-9]|[12][0-9]|3[01])", "W|"),
             " +",
-            "(\\\\*|(0?[1-9]|1[0-2]|[a-z]{3})(-(0?[1-9]|1[0-2]|[a-z]{3}))?)(/[0-9]{1,2})?(,(\\\\*|(0?[1-9]|1[0-2]|[a-z]{3})(-(0?[1-9]|1[0-2]|[a-z]{3}))?)(/[0-9]{1,2})?)*",
+            cron_field!("[*]", "(0?[1-9]|1[0-2]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)", ""),
             " +",
-            "(\\\\*|([0-7]|[a-z]{3})(L|#[1-5]|-([0-7]|[a-z]{3}))?)(/[0-9])?(,(\\\\*|([0-7]|[a-z]{3})(L|#[1-5]|-([0-7]|[a-z]{3}))?)(/[0-9])?)*",
+            cron_field!("[*]", "([0-7]|SUN|MON|TUE|WED|THU|FRI|SAT)", "L|#[1-5]|"),
             "$')"
         ),
         "a cron expression has five fields with spaces between: minute (0-59), hour (0-23), day of month (1-31), month (1-12 or JAN-DEC), day of week (0-7 or SUN-SAT), such as \"0 22 * * MON-FRI\"",
     ),
     form(
         concat!(
-            "!self.matches('(?i)^[^ ]+ +[^ ]+ +",
-            "(3[01](,3[01])*",
-            " +(0?2|FEB)(,(0?2|FEB))*",
-            "|31(,31)* +(0?[2469]|11|FEB|APR|JUN|SEP|NOV)(,(0?[2469]|11|FEB|APR|JUN|SEP|NOV))*)",
-            " +\\\\*$')"
+            "!self.matches('(?i)^[^ ]+ +[^ ]+ +(",
+            "3[01](,3[01])* +(0?2|FEB)(,(0?2|FEB))*",
+            "|",
+            "31(,31)* +(0?[2469]|11|FEB|APR|JUN|SEP|NOV)(,(0?[2469]|11|FEB|APR|JUN|SEP|NOV))*",
+            ") +[*]$')"
         ),
         "this cron expression names days that no year has (the 30th or 31st of a month that is shorter), so it would never come true",
     ),
@@ -147,11 +170,11 @@ pub const TAGS: [Rule; 5] = [
         "tag keys that begin with `windlass.dev/` belong to the operator, which sets them itself",
     ),
     form(
-        "self.all(key, key.matches('^[\\\\p{L}\\\\p{Z}\\\\p{N}_.:/=+@-]*$'))",
+        r"self.all(key, key.matches(r'^[\p{L}\p{Z}\p{N}_.:/=+@-]*$'))",
         "a tag key has letters, digits, spaces and `_ . : / = + - @`",
     ),
     form(
-        "self.all(key, self[key].matches('^[\\\\p{L}\\\\p{Z}\\\\p{N}_.:/=+@-]*$'))",
+        r"self.all(key, self[key].matches(r'^[\p{L}\p{Z}\p{N}_.:/=+@-]*$'))",
         "a tag value has letters, digits, spaces and `_ . : / = + - @`",
     ),
 ];
