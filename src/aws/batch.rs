@@ -52,6 +52,16 @@ struct Running<V> {
 }
 
 impl<V> Entry<V> {
+    fn new(now: Timestamp) -> Self {
+        Self { latest: None, running: None, reads: 0, used: now }
+    }
+
+    fn keep(&mut self, snapshot: Arc<Snapshot<V>>) {
+        if self.latest.as_ref().is_none_or(|latest| latest.began < snapshot.began) {
+            self.latest = Some(snapshot);
+        }
+    }
+
     fn under_way(&self) -> Option<(u64, Timestamp, Reading<V>)> {
         let running = self.running.as_ref()?;
         Some((running.number, running.began, running.read.upgrade()?))
@@ -108,6 +118,18 @@ where
         let entry = entries.get_mut(key)?;
         entry.used = now;
         entry.latest.clone()
+    }
+
+    /// Keeps what was read in another way.
+    pub fn learn(&self, key: &K, snapshot: Arc<Snapshot<V>>) {
+        let now = (self.clock)();
+        let mut entries = lock(&self.entries);
+        entries.entry(key.clone()).or_insert_with(|| Entry::new(now)).keep(snapshot);
+    }
+
+    /// How long what nobody asks for is kept.
+    pub fn unused_after(&self) -> Duration {
+        self.unused_after
     }
 
     /// When the read under way began.
@@ -167,10 +189,8 @@ where
         let Some(entry) = entries.get_mut(key) else { return };
         // Somebody may still hold the ended read; nobody is to join it any more.
         entry.running = entry.running.take().filter(|running| running.number != number);
-        if let Ok(snapshot) = result
-            && entry.latest.as_ref().is_none_or(|latest| latest.began < snapshot.began)
-        {
-            entry.latest = Some(Arc::clone(snapshot));
+        if let Ok(snapshot) = result {
+            entry.keep(Arc::clone(snapshot));
         }
     }
 }
@@ -184,3 +204,7 @@ pub(crate) fn age(from: Timestamp, to: Timestamp) -> Duration {
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+pub(crate) mod tests;

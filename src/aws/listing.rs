@@ -9,12 +9,17 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::AwsError;
-use super::batch::{Clock, Shared, Snapshot, lock};
+use super::batch::{Clock, Shared, Snapshot, age, lock};
 use super::gate::Urgency;
 
 /// While fewer reads by name than this were made since the last complete read, another one by name is made: for a handful
 /// of resources a complete read answers no sooner.
 const FEW: u32 = 3;
+/// A question about what was so at most this long ago comes from somebody who has just written: a complete read that
+/// answers it answers nobody else.
+const FRESH: Duration = Duration::from_secs(5);
+/// Names in one request. The API model sets no bound; 25 is the largest page that it names anywhere (DescribeImages).
+const NAMES_AT_ONCE: usize = 25;
 
 /// All resources of one place, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +34,8 @@ pub struct All<V> {
 pub trait Source<V>: Send + Sync {
     /// Every resource, all pages.
     fn all(&self) -> BoxFuture<'static, Result<All<V>, AwsError>>;
-    /// One resource; `None` when AWS says that there is none.
-    fn named(&self, name: &str) -> BoxFuture<'static, Result<Option<Arc<V>>, AwsError>>;
+    /// The resources of these names; a name left out is one that AWS says it does not have.
+    fn named(&self, names: Vec<String>) -> BoxFuture<'static, Result<HashMap<String, Arc<V>>, AwsError>>;
 }
 
 /// What is known of one resource.
@@ -38,9 +43,26 @@ pub type Known<V> = Arc<Snapshot<Option<Arc<V>>>>;
 
 /// The resources of many places, each read at the least cost.
 pub struct Listings<K, V> {
+    clock: Clock,
     all: Shared<K, All<V>>,
     named: Shared<(K, String), Option<Arc<V>>>,
-    by_name_since_all: Mutex<HashMap<K, u32>>,
+    counters: Mutex<HashMap<K, Arc<Counter>>>,
+    expected: Mutex<HashMap<(K, String), (bool, Timestamp)>>,
+}
+
+/// Where questions by name about one place are put together.
+#[derive(Default)]
+struct Counter {
+    /// One request at a time: what is asked meanwhile goes together into the next.
+    turn: tokio::sync::Mutex<()>,
+    line: Mutex<Line>,
+}
+
+#[derive(Default)]
+struct Line {
+    by_name_since_all: u32,
+    waiting: Vec<String>,
+    failed: HashMap<String, (Timestamp, AwsError)>,
 }
 
 impl<K, V> Listings<K, V>
@@ -52,16 +74,18 @@ where
     pub fn new(clock: Clock, unused_after: Duration) -> Self {
         Self {
             all: Shared::new(Arc::clone(&clock), unused_after),
-            named: Shared::new(clock, unused_after),
-            by_name_since_all: Mutex::default(),
+            named: Shared::new(Arc::clone(&clock), unused_after),
+            clock,
+            counters: Mutex::default(),
+            expected: Mutex::default(),
         }
     }
 
     /// One resource, by a read that began at or after `not_before`.
     ///
-    /// What is known already costs nothing. An urgent question is asked by name at once, so that it never waits for a
-    /// sequence of pages. Routine ones are asked by name until they have cost as much as a complete read; the next one
-    /// makes a complete read, which answers all that wait. So together they never cost more than twice the cheaper way.
+    /// What is known already costs nothing. An urgent question is asked by name at once, so that it never waits for pages.
+    /// Somebody who has just written asks by name too, together with all others who do. Everybody else asks by name while
+    /// they are few, and then by one complete read for all.
     ///
     /// # Errors
     /// Those of the read.
@@ -76,15 +100,19 @@ where
         if let Some(known) = self.known(key, name).filter(|known| known.began >= not_before) {
             return Ok(known);
         }
-        let by_name = match urgency {
-            Urgency::Urgent => true,
-            Urgency::Routine => {
-                let covered = self.all.running_since(key).is_some_and(|began| began >= not_before);
-                !covered && self.spend(key)
+        match urgency {
+            Urgency::Urgent => return self.alone(key, name, not_before, source).await,
+            Urgency::Routine => {}
+        }
+        let covered = self.all.running_since(key).is_some_and(|began| began >= not_before);
+        if !covered {
+            let fresh = age(not_before, (self.clock)()) < FRESH;
+            if fresh && self.expects(key, name) {
+                return self.together(key, name, not_before, source).await;
             }
-        };
-        if by_name {
-            return self.named.since(&(key.clone(), name.to_owned()), not_before, || source.named(name)).await;
+            if self.spend(key, fresh) {
+                return self.alone(key, name, not_before, source).await;
+            }
         }
         let all = self.all(key, not_before, source).await?;
         Ok(picked(&all, name))
@@ -100,8 +128,9 @@ where
         not_before: Timestamp,
         source: &dyn Source<V>,
     ) -> Result<Arc<Snapshot<All<V>>>, AwsError> {
+        let counter = self.counter(key);
         let read = || {
-            lock(&self.by_name_since_all).insert(key.clone(), 0);
+            lock(&counter.line).by_name_since_all = 0;
             source.all()
         };
         let all = self.all.since(key, not_before, read).await?;
@@ -109,10 +138,18 @@ where
         Ok(all)
     }
 
+    /// Tells that a name was just created, or deleted: whether the next question by name may go together with others, since
+    /// AWS refuses the whole request when it does not know one name.
+    pub fn expect(&self, key: &K, name: &str, there: bool) {
+        lock(&self.expected).insert((key.clone(), name.to_owned()), (there, (self.clock)()));
+    }
+
     /// Forgets what has not been asked for in a long time.
     pub fn evict(&self) {
         self.all.evict();
         self.named.evict();
+        let now = (self.clock)();
+        lock(&self.expected).retain(|_, (_, at)| age(*at, now) < self.all.unused_after());
     }
 
     /// The later of what a complete read and a read by name said.
@@ -126,19 +163,111 @@ where
         }
     }
 
-    /// Whether another read by name is cheaper than a complete one.
-    fn spend(&self, key: &K) -> bool {
-        let enough = self.all.latest(key).map_or(FEW, |all| all.value.pages.max(FEW));
-        let mut spent = lock(&self.by_name_since_all);
-        let spent = spent.entry(key.clone()).or_default();
-        if *spent >= enough {
+    /// Whether a name is believed to be there.
+    fn expects(&self, key: &K, name: &str) -> bool {
+        let told = lock(&self.expected).get(&(key.clone(), name.to_owned())).copied();
+        match (told, self.known(key, name)) {
+            (Some((there, at)), Some(known)) if at >= known.began => there,
+            (_, Some(known)) => known.value.is_some(),
+            (Some((there, _)), None) => there,
+            (None, None) => false,
+        }
+    }
+
+    /// Asks for one name in a request of its own; who asks for the same meanwhile shares it.
+    async fn alone(
+        &self,
+        key: &K,
+        name: &str,
+        not_before: Timestamp,
+        source: &dyn Source<V>,
+    ) -> Result<Known<V>, AwsError> {
+        let read = || -> BoxFuture<'static, _> {
+            let (asked, name) = (source.named(vec![name.to_owned()]), name.to_owned());
+            Box::pin(async move { Ok(asked.await?.remove(&name)) })
+        };
+        self.named.since(&(key.clone(), name.to_owned()), not_before, read).await
+    }
+
+    /// Asks for a name together with all others that wait: one request at a time.
+    async fn together(
+        &self,
+        key: &K,
+        name: &str,
+        not_before: Timestamp,
+        source: &dyn Source<V>,
+    ) -> Result<Known<V>, AwsError> {
+        let counter = self.counter(key);
+        lock(&counter.line).waiting.push(name.to_owned());
+        let turn = counter.turn.lock().await;
+        let names = {
+            let mut line = lock(&counter.line);
+            let failed = line.failed.remove(name);
+            let known = self.known(key, name).filter(|known| known.began >= not_before);
+            line.waiting.retain(|waiting| waiting != name);
+            match (known, failed) {
+                // Somebody before us asked for it too.
+                (Some(known), _) => return Ok(known),
+                (None, Some((began, error))) if began >= not_before => return Err(error),
+                (None, _) => {}
+            }
+            line.failed.clear();
+            let others = line.waiting.len().min(NAMES_AT_ONCE - 1);
+            let mut names: Vec<String> = line.waiting.drain(..others).collect();
+            names.push(name.to_owned());
+            names.sort();
+            names.dedup();
+            names
+        };
+        let began = (self.clock)();
+        if began < not_before {
+            // Nobody writes in the future; a clock that was set back is waited for by the other way.
+            drop(turn);
+            return self.alone(key, name, not_before, source).await;
+        }
+        match source.named(names.clone()).await {
+            Ok(found) => {
+                let mut mine = None;
+                for asked in names {
+                    let snapshot = Arc::new(Snapshot { began, value: found.get(&asked).cloned() });
+                    if asked == name {
+                        mine = Some(Arc::clone(&snapshot));
+                    }
+                    self.named.learn(&(key.clone(), asked), snapshot);
+                }
+                Ok(mine.unwrap_or_else(|| Arc::new(Snapshot { began, value: None })))
+            }
+            Err(error) => {
+                let told = names.into_iter().filter(|asked| asked != name).map(|asked| (asked, (began, error.clone())));
+                lock(&counter.line).failed.extend(told);
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether another read by name is made before the next complete one. Who has just written would not share a complete
+    /// read, so that such reads go on until they have cost as much as one.
+    fn spend(&self, key: &K, fresh: bool) -> bool {
+        let pages = self.all.latest(key).map_or(FEW, |all| all.value.pages);
+        let enough = if fresh { pages.max(FEW) } else { FEW };
+        let counter = self.counter(key);
+        let mut line = lock(&counter.line);
+        if line.by_name_since_all >= enough {
             return false;
         }
-        *spent += 1;
+        line.by_name_since_all += 1;
         true
+    }
+
+    fn counter(&self, key: &K) -> Arc<Counter> {
+        Arc::clone(lock(&self.counters).entry(key.clone()).or_default())
     }
 }
 
 fn picked<V>(all: &Snapshot<All<V>>, name: &str) -> Known<V> {
     Arc::new(Snapshot { began: all.began, value: all.value.items.get(name).cloned() })
 }
+
+#[cfg(test)]
+#[path = "listing_tests.rs"]
+mod tests;

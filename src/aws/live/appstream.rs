@@ -149,11 +149,11 @@ impl AppStream {
         match call {
             // Whether or not it was applied, what was read before it is no longer the last word.
             FleetCall::Tag { arn, .. } | FleetCall::Untag { arn, .. } => self.forget_tags(&place, arn),
-            FleetCall::Create(_)
-            | FleetCall::Update(_)
+            FleetCall::Create(create) => self.fleets.expect(&place, create.name.as_str(), result.is_ok()),
+            FleetCall::Delete(name) => self.fleets.expect(&place, name.as_str(), false),
+            FleetCall::Update(_)
             | FleetCall::Start(_)
             | FleetCall::Stop(_)
-            | FleetCall::Delete(_)
             | FleetCall::AssociateApplication { .. }
             | FleetCall::DisassociateApplication { .. } => {}
         }

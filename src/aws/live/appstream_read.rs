@@ -63,35 +63,55 @@ impl Source<FleetFacts> for Fleets {
         .boxed()
     }
 
-    fn named(&self, name: &str) -> BoxFuture<'static, Result<Option<Arc<FleetFacts>>, AwsError>> {
-        let (client, way, name) = (self.client.clone(), self.way.clone(), name.to_owned());
+    fn named(&self, names: Vec<String>) -> BoxFuture<'static, Result<HashMap<String, Arc<FleetFacts>>, AwsError>> {
+        let (client, way) = (self.client.clone(), self.way.clone());
         async move {
-            let mut found = None;
-            let sequence = paged(
-                DESCRIBE_FLEETS,
-                |token| {
-                    let request = client.describe_fleets().names(&name).set_next_token(token);
-                    let way = &way;
-                    async move {
-                        let page = way.read(DESCRIBE_FLEETS, request.send()).await?;
-                        Ok((page.fleets.unwrap_or_default(), page.next_token))
-                    }
-                },
-                |fleet| {
-                    let facts = translate::fleet(DESCRIBE_FLEETS, fleet)?;
-                    if facts.name.as_str() == name {
-                        found = Some(Arc::new(facts));
-                    }
-                    Ok(())
-                },
-            );
-            match sequence.await {
-                Ok(_) => Ok(found),
-                Err(error) if error.class == Class::NotFound => Ok(None),
-                Err(error) => Err(error),
+            if let Some(found) = fleets_named(&client, &way, &names).await? {
+                return Ok(found);
             }
+            // AWS refuses the whole request for one name that it does not have, and does not say which.
+            let mut found = HashMap::new();
+            if names.len() > 1 {
+                let one_by_one = names.iter().map(|name| fleets_named(&client, &way, std::slice::from_ref(name)));
+                for answer in futures::future::try_join_all(one_by_one).await? {
+                    found.extend(answer.unwrap_or_default());
+                }
+            }
+            Ok(found)
         }
         .boxed()
+    }
+}
+
+/// DescribeFleets by name; `None` when AWS does not have all of them.
+async fn fleets_named(
+    client: &Client,
+    way: &Way,
+    names: &[String],
+) -> Result<Option<HashMap<String, Arc<FleetFacts>>>, AwsError> {
+    let mut found = HashMap::new();
+    let sequence = paged(
+        DESCRIBE_FLEETS,
+        |token| {
+            let request = client.describe_fleets().set_names(Some(names.to_vec())).set_next_token(token);
+            async move {
+                let page = way.read(DESCRIBE_FLEETS, request.send()).await?;
+                Ok((page.fleets.unwrap_or_default(), page.next_token))
+            }
+        },
+        |fleet| {
+            let facts = translate::fleet(DESCRIBE_FLEETS, fleet)?;
+            if names.iter().any(|name| name == facts.name.as_str()) {
+                found.insert(facts.name.as_str().to_owned(), Arc::new(facts));
+            }
+            Ok(())
+        },
+    );
+    match sequence.await {
+        Ok(_) if names.len() > 1 && found.len() < names.len() => Ok(None),
+        Ok(_) => Ok(Some(found)),
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
