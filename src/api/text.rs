@@ -99,6 +99,10 @@ impl Arn {
     fn part(&self, n: usize) -> &str {
         self.0.splitn(6, ':').nth(n).unwrap_or_default()
     }
+    /// The partition in it: `aws`, `aws-cn`, `aws-us-gov`.
+    pub fn partition(&self) -> &str {
+        self.part(1)
+    }
     /// The Region in it, empty for what has none.
     pub fn region(&self) -> &str {
         self.part(3)

@@ -1,5 +1,12 @@
 //! AWS as the engine sees it: a port with two methods, and errors that say what they mean.
 
+pub mod accounts;
+pub mod batch;
+pub mod codes;
+pub mod gate;
+pub mod listing;
+pub mod live;
+
 use std::collections::BTreeSet;
 use std::future::Future;
 
