@@ -1,1 +1,12 @@
-//! stub
+//! Windlass: AppStream 2.0 fleets as Kubernetes objects, reconciled against AWS.
+
+pub mod api;
+pub mod aws;
+pub mod cli;
+pub mod crds;
+pub mod engine;
+pub mod kube_client;
+pub mod lease;
+pub mod plan;
+pub mod settings;
+pub mod telemetry;

@@ -1,0 +1,280 @@
+//! What AWS's error codes mean: one table, matched exactly and never by the words of a message.
+
+use crate::plan::Class;
+
+/// The AWS services that are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Service {
+    /// AppStream 2.0.
+    AppStream,
+    /// The Security Token Service.
+    Sts,
+}
+
+impl Service {
+    /// The name that metrics and logs show.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AppStream => "appstream",
+            Self::Sts => "sts",
+        }
+    }
+}
+
+/// What AWS answered, as far as its meaning depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer<'a> {
+    /// Who answered.
+    pub service: Service,
+    /// AWS's name of the operation.
+    pub operation: &'a str,
+    /// AWS's code, with or without its namespace; `None` when the answer names none.
+    pub code: Option<&'a str>,
+    /// AWS's words.
+    pub message: &'a str,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+/// The words by which AppStream tells "your role is not known everywhere yet" from "your role is wrong": it has one code
+/// for both. Terraform's AppStream provider waits on the same words.
+const ROLE_NOT_KNOWN_YET: &str = "encountered an error because your IAM role";
+
+/// What an answer means.
+pub fn class(answer: Answer<'_>) -> Class {
+    let code = answer.code.map(short).unwrap_or_default();
+    let by_code = match answer.service {
+        Service::AppStream => appstream(answer.operation, code, answer.message).or_else(|| common(code)),
+        Service::Sts => sts(code).or_else(|| common(code)),
+    };
+    by_code.unwrap_or_else(|| by_status(answer.status))
+}
+
+/// A code without what protocols put around it: `com.amazonaws.appstream#LimitExceededException:http://…` is
+/// `LimitExceededException` (Smithy's rule for `__type` and `x-amzn-errortype`).
+pub fn short(code: &str) -> &str {
+    let before = code.split_once(':').map_or(code, |(before, _)| before);
+    before.split_once('#').map_or(before, |(_, after)| after)
+}
+
+fn appstream(operation: &str, code: &str, message: &str) -> Option<Class> {
+    let class = match (code, operation) {
+        // What is missing here is not the fleet but what it is made of (image, role, application), and what was made a
+        // moment ago is not visible everywhere: Terraform's provider repeats these for up to 15 minutes.
+        ("ResourceNotFoundException", "CreateFleet" | "AssociateApplicationFleet") => Class::Busy,
+        // The fleet was in DescribeFleets a moment ago: the two reads disagree, and only another look can tell.
+        ("ResourceNotFoundException", "ListTagsForResource") => Class::Busy,
+        ("ResourceNotFoundException", _) => Class::NotFound,
+        ("ResourceAlreadyExistsException", _) => Class::AlreadyExists,
+        ("ResourceInUseException", _) => Class::InUse,
+        // On a create there is no state of ours that it could be about; other tools repeat it for minutes.
+        ("OperationNotPermittedException", "CreateFleet") => Class::Busy,
+        // On everything else it is AWS's other word for "not in this state".
+        ("OperationNotPermittedException", _) => Class::InUse,
+        // An image that is DEPRECATED or not copied yet. Whether it ever will be available is what DescribeImages says,
+        // not this code: so it is asked again, slowly.
+        ("ResourceNotAvailableException", _) => Class::Busy,
+        // "An API error occurred. Wait a few minutes and try again."
+        ("ConcurrentModificationException", _) => Class::Busy,
+        // EC2 throttles what AppStream asks it in our name.
+        ("RequestLimitExceededException", _) => Class::Throttled,
+        ("LimitExceededException", _) => Class::QuotaExceeded,
+        ("InvalidRoleException", _) if message.contains(ROLE_NOT_KNOWN_YET) => Class::Busy,
+        ("InvalidRoleException", _) => Class::Rejected,
+        // The AWS account is suspended: no edit helps, and it may be lifted without one.
+        ("InvalidAccountStatusException", _) => Class::AccessDenied,
+        ("InvalidParameterCombinationException" | "IncompatibleImageException", _) => Class::Rejected,
+        _ => return None,
+    };
+    Some(class)
+}
+
+fn sts(code: &str) -> Option<Class> {
+    match code {
+        "RegionDisabledException" | "IDPRejectedClaim" | "InvalidIdentityToken" => Some(Class::AccessDenied),
+        "IDPCommunicationError" => Some(Class::Unavailable),
+        _ => None,
+    }
+}
+
+/// Codes that any AWS service may answer (the AWS "common errors" pages, and the lists that AWS SDKs retry by).
+fn common(code: &str) -> Option<Class> {
+    let class = match code {
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "BandwidthLimitExceeded"
+        | "EC2ThrottledException"
+        | "SlowDown"
+        | "PriorRequestNotComplete" => Class::Throttled,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "NotAuthorized"
+        | "NotAuthorizedException"
+        | "AuthFailure"
+        | "OptInRequired"
+        | "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidAccessKeyId"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException" => Class::AccessDenied,
+        "ValidationError"
+        | "ValidationException"
+        | "InvalidParameterValue"
+        | "InvalidParameterValueException"
+        | "InvalidParameterCombination"
+        | "InvalidParameterException"
+        | "MissingParameter"
+        | "SerializationException"
+        | "UnknownOperationException"
+        | "InvalidAction" => Class::Rejected,
+        "InternalFailure"
+        | "InternalError"
+        | "InternalServerError"
+        | "InternalServerException"
+        | "InternalServiceError"
+        | "InternalServiceException"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "RequestTimeout"
+        | "RequestTimeoutException" => Class::Unavailable,
+        _ => return None,
+    };
+    Some(class)
+}
+
+/// For codes that no table knows, and answers without one.
+fn by_status(status: u16) -> Class {
+    match status {
+        401 | 403 => Class::AccessDenied,
+        408 => Class::Unavailable,
+        429 => Class::Throttled,
+        400..=499 => Class::Rejected,
+        _ => Class::Unavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn appstream_class(operation: &str, code: &str, message: &str, status: u16) -> Class {
+        class(Answer { service: Service::AppStream, operation, code: Some(code), message, status })
+    }
+
+    #[test]
+    fn every_row_of_the_appstream_table_has_its_class() {
+        let rows = [
+            ("DescribeFleets", "ResourceNotFoundException", "", 404, Class::NotFound),
+            ("UpdateFleet", "ResourceNotFoundException", "", 400, Class::NotFound),
+            ("TagResource", "ResourceNotFoundException", "", 404, Class::NotFound),
+            ("CreateFleet", "ResourceNotFoundException", "The image x does not exist.", 404, Class::Busy),
+            ("AssociateApplicationFleet", "ResourceNotFoundException", "", 404, Class::Busy),
+            ("ListTagsForResource", "ResourceNotFoundException", "", 404, Class::Busy),
+            ("CreateFleet", "ResourceAlreadyExistsException", "", 400, Class::AlreadyExists),
+            ("DeleteFleet", "ResourceInUseException", "", 400, Class::InUse),
+            ("UpdateFleet", "ResourceInUseException", "", 400, Class::InUse),
+            ("StartFleet", "OperationNotPermittedException", "", 400, Class::InUse),
+            ("UpdateFleet", "OperationNotPermittedException", "", 400, Class::InUse),
+            ("CreateFleet", "OperationNotPermittedException", "", 400, Class::Busy),
+            ("CreateFleet", "ResourceNotAvailableException", "The image x is DEPRECATED.", 400, Class::Busy),
+            ("StartFleet", "ResourceNotAvailableException", "", 400, Class::Busy),
+            ("UpdateFleet", "ConcurrentModificationException", "", 400, Class::Busy),
+            ("DescribeFleets", "RequestLimitExceededException", "", 400, Class::Throttled),
+            ("CreateFleet", "LimitExceededException", "", 400, Class::QuotaExceeded),
+            ("CreateFleet", "InvalidRoleException", "The role is wrong.", 400, Class::Rejected),
+            (
+                "CreateFleet",
+                "InvalidRoleException",
+                "AppStream 2.0 encountered an error because your IAM role 'x' is invalid",
+                400,
+                Class::Busy,
+            ),
+            ("StartFleet", "InvalidAccountStatusException", "", 400, Class::AccessDenied),
+            ("UpdateFleet", "InvalidParameterCombinationException", "", 400, Class::Rejected),
+            ("UpdateFleet", "IncompatibleImageException", "", 400, Class::Rejected),
+            ("UpdateFleet", "InvalidParameterValueException", "", 400, Class::Rejected),
+            ("UpdateFleet", "ValidationException", "", 400, Class::Rejected),
+            ("DescribeFleets", "ThrottlingException", "Rate exceeded", 400, Class::Throttled),
+            ("DescribeFleets", "TooManyRequestsException", "", 429, Class::Throttled),
+            ("DescribeFleets", "AccessDeniedException", "", 400, Class::AccessDenied),
+            ("DescribeFleets", "ExpiredTokenException", "", 400, Class::AccessDenied),
+            ("DescribeFleets", "UnrecognizedClientException", "", 400, Class::AccessDenied),
+            ("DescribeFleets", "InvalidSignatureException", "", 400, Class::AccessDenied),
+            ("DescribeFleets", "InternalFailure", "", 500, Class::Unavailable),
+            ("DescribeFleets", "ServiceUnavailableException", "", 503, Class::Unavailable),
+            ("DescribeFleets", "RequestTimeoutException", "", 400, Class::Unavailable),
+            ("DescribeFleets", "NeverHeardOfException", "", 400, Class::Rejected),
+            ("DescribeFleets", "NeverHeardOfException", "", 500, Class::Unavailable),
+            ("DescribeFleets", "com.amazonaws.appstream#ResourceNotFoundException", "", 404, Class::NotFound),
+        ];
+        for (operation, code, message, status, wanted) in rows {
+            assert_eq!(appstream_class(operation, code, message, status), wanted, "{operation} {code} {message}");
+        }
+    }
+
+    #[test]
+    fn sts_codes_have_their_class() {
+        let rows = [
+            ("ExpiredToken", 403, Class::AccessDenied),
+            ("InvalidClientTokenId", 403, Class::AccessDenied),
+            ("RegionDisabledException", 403, Class::AccessDenied),
+            ("InvalidIdentityToken", 400, Class::AccessDenied),
+            ("IDPCommunicationError", 400, Class::Unavailable),
+            ("Throttling", 400, Class::Throttled),
+            // AppStream's quota code means nothing at STS.
+            ("LimitExceededException", 400, Class::Rejected),
+        ];
+        for (code, status, wanted) in rows {
+            let answer =
+                Answer { service: Service::Sts, operation: "GetCallerIdentity", code: Some(code), message: "", status };
+            assert_eq!(class(answer), wanted, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_code_is_judged_by_its_status() {
+        let rows = [
+            (400, Class::Rejected),
+            (401, Class::AccessDenied),
+            (403, Class::AccessDenied),
+            (404, Class::Rejected),
+            (408, Class::Unavailable),
+            (429, Class::Throttled),
+            (500, Class::Unavailable),
+            (503, Class::Unavailable),
+            (200, Class::Unavailable),
+        ];
+        for (status, wanted) in rows {
+            let answer =
+                Answer { service: Service::AppStream, operation: "StopFleet", code: None, message: "", status };
+            assert_eq!(class(answer), wanted, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_code_inside_a_message_means_nothing() {
+        let message = "ThrottlingException: ResourceNotFoundException";
+        assert_eq!(appstream_class("CreateFleet", "NeverHeardOf", message, 400), Class::Rejected);
+    }
+
+    #[test]
+    fn namespaces_and_addresses_are_taken_off_a_code() {
+        assert_eq!(short("com.amazonaws.appstream#LimitExceededException"), "LimitExceededException");
+        assert_eq!(short("LimitExceededException:http://internal/x"), "LimitExceededException");
+        assert_eq!(short("a.b#LimitExceededException:http://internal/x#y"), "LimitExceededException");
+        assert_eq!(short("Throttling"), "Throttling");
+    }
+}

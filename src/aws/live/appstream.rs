@@ -1,0 +1,317 @@
+//! AppStream 2.0 as the engine sees it: what AWS says about a fleet, and one write at a time.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_appstream::Client;
+use futures::FutureExt;
+use jiff::Timestamp;
+
+use super::appstream_read::{self as read, Fleets};
+use super::appstream_write as write;
+use super::errors::ours;
+use super::leave::AskLeave;
+use super::request::Way;
+use crate::api::{Arn, AwsName, Fleet};
+use crate::aws::accounts::Accounts;
+use crate::aws::batch::{Clock, Shared, Snapshot, age, lock};
+use crate::aws::codes::Service;
+use crate::aws::gate::Urgency;
+use crate::aws::listing::{All, Listings};
+use crate::aws::{AwsError, Leave, Reply};
+use crate::plan::fleet::{FleetCall, FleetFacts, FleetLook, FleetState, ImageFacts, ImageRef, Tagged};
+use crate::plan::{Call, Class, Scope, Seen};
+
+/// What nobody asked for during this time is forgotten: three times the hourly look at tags.
+const UNUSED_AFTER: Duration = Duration::from_secs(3 * 3600);
+/// How often forgetting is thought of.
+const EVICT_EVERY: Duration = Duration::from_secs(600);
+/// How long an image's description is shared: images change by hand and by copying, which takes minutes.
+const IMAGE_LASTS: Duration = Duration::from_secs(60);
+
+/// The way to AppStream for every account and Region.
+pub struct AppStream {
+    accounts: Arc<Accounts>,
+    leave: Arc<dyn Leave>,
+    clock: Clock,
+    clients: Mutex<HashMap<Place, Client>>,
+    fleets: Listings<Place, FleetFacts>,
+    images: Shared<(Place, ImageRef), Option<ImageFacts>>,
+    tags: Mutex<HashMap<(Place, Arn), RememberedTags>>,
+    evicted: Mutex<Timestamp>,
+}
+
+/// An account and Region.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Place {
+    account: Arc<str>,
+    region: Arc<str>,
+}
+
+struct RememberedTags {
+    tagged: Tagged,
+    used: Timestamp,
+}
+
+impl AppStream {
+    /// A way that has seen nothing yet.
+    pub fn new(accounts: Arc<Accounts>, leave: Arc<dyn Leave>) -> Self {
+        let clock = accounts.clock();
+        let now = clock();
+        Self {
+            accounts,
+            leave,
+            clients: Mutex::default(),
+            fleets: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
+            images: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
+            tags: Mutex::default(),
+            evicted: Mutex::new(now),
+            clock,
+        }
+    }
+
+    /// Reads what AWS says about a fleet. See [`crate::aws::AwsPort::observe`].
+    ///
+    /// # Errors
+    /// When AWS could not be read; that there is no such fleet is no error.
+    pub async fn observe(
+        &self,
+        scope: &Scope,
+        object: &Fleet,
+        looks: &BTreeSet<FleetLook>,
+        not_before: Timestamp,
+    ) -> Result<Seen<FleetState>, AwsError> {
+        self.evict();
+        let name = aws_name(object)?;
+        let place = Place::of(scope);
+        let urgency = urgency(object);
+        let source = Fleets { client: self.client(scope, &place), way: self.way(scope, urgency) };
+        let known = self.fleets.one(&place, name.as_str(), not_before, urgency, &source).await?;
+        let fleet = known.value.as_deref();
+        let (client, way) = (&source.client, &source.way);
+
+        let image = async {
+            match image_ref(object).filter(|_| looks.contains(&FleetLook::Image)) {
+                Some(image) => self.image(client, way, &place, image).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let tags = async {
+            match fleet {
+                Some(fleet) if looks.contains(&FleetLook::Tags) => {
+                    self.read_tags(client, way, &place, &fleet.arn).await.map(Some)
+                }
+                Some(fleet) => Ok(self.remembered_tags(&place, &fleet.arn)),
+                None => Ok(None),
+            }
+        };
+        let stacks_and_sessions = async {
+            let sessions_too = looks.contains(&FleetLook::Sessions);
+            if fleet.is_none() || !(sessions_too || looks.contains(&FleetLook::Stacks)) {
+                return Ok((None, None));
+            }
+            let stacks = read::stacks(client, way, &name).await?;
+            let sessions = match sessions_too {
+                true => Some(read::sessions(client, way, &name, &stacks).await?),
+                false => None,
+            };
+            Ok((Some(stacks), sessions))
+        };
+        let applications = async {
+            match fleet {
+                Some(_) if looks.contains(&FleetLook::Applications) => {
+                    read::applications(client, way, &name).await.map(Some)
+                }
+                _ => Ok(None),
+            }
+        };
+        let (image, tags, (stacks, sessions), applications) =
+            futures::try_join!(image, tags, stacks_and_sessions, applications)?;
+
+        let state =
+            FleetState { began: known.began, fleet: fleet.cloned(), tags, image, stacks, sessions, applications };
+        Ok(match state.fleet {
+            Some(_) => Seen::Present(state),
+            None => Seen::Absent { began: known.began, state },
+        })
+    }
+
+    /// Makes one write. See [`crate::aws::AwsPort::send`].
+    ///
+    /// # Errors
+    /// When it was not sent, AWS refused it, or no answer came.
+    pub async fn send(&self, scope: &Scope, call: &FleetCall) -> Result<Reply, AwsError> {
+        let place = Place::of(scope);
+        let client = self.client(scope, &place);
+        let way = self.way(scope, urgency_of(call));
+        let result = write::send(&client, &way, call).await;
+        match call {
+            // Whether or not it was applied, what was read before it is no longer the last word.
+            FleetCall::Tag { arn, .. } | FleetCall::Untag { arn, .. } => self.forget_tags(&place, arn),
+            FleetCall::Create(create) => self.fleets.expect(&place, create.name.as_str(), result.is_ok()),
+            FleetCall::Delete(name) => self.fleets.expect(&place, name.as_str(), false),
+            FleetCall::Update(_)
+            | FleetCall::Start(_)
+            | FleetCall::Stop(_)
+            | FleetCall::AssociateApplication { .. }
+            | FleetCall::DisassociateApplication { .. } => {}
+        }
+        audit(scope, call, &result);
+        result
+    }
+
+    /// Every fleet of a place, by a complete read that began at or after `not_before`, and when it began.
+    ///
+    /// # Errors
+    /// Those of the read.
+    pub async fn fleets(
+        &self,
+        scope: &Scope,
+        not_before: Timestamp,
+    ) -> Result<Arc<Snapshot<All<FleetFacts>>>, AwsError> {
+        let place = Place::of(scope);
+        let source = Fleets { client: self.client(scope, &place), way: self.way(scope, Urgency::Routine) };
+        self.fleets.all(&place, not_before, &source).await
+    }
+
+    /// The tags of a fleet, read now.
+    ///
+    /// # Errors
+    /// Those of the read.
+    pub async fn tags(&self, scope: &Scope, arn: &Arn) -> Result<Tagged, AwsError> {
+        let place = Place::of(scope);
+        let client = self.client(scope, &place);
+        self.read_tags(&client, &self.way(scope, Urgency::Routine), &place, arn).await
+    }
+
+    async fn image(
+        &self,
+        client: &Client,
+        way: &Way,
+        place: &Place,
+        image: ImageRef,
+    ) -> Result<Option<ImageFacts>, AwsError> {
+        let now = (self.clock)();
+        let not_before = now.checked_sub(IMAGE_LASTS).unwrap_or(now);
+        let key = (place.clone(), image);
+        let read = || {
+            let (client, way, image) = (client.clone(), way.clone(), key.1.clone());
+            async move { read::image(&client, &way, &image).await }.boxed()
+        };
+        Ok(self.images.since(&key, not_before, read).await?.value.clone())
+    }
+
+    async fn read_tags(&self, client: &Client, way: &Way, place: &Place, arn: &Arn) -> Result<Tagged, AwsError> {
+        let began = (self.clock)();
+        let tagged = Tagged { began, tags: read::tags(client, way, arn).await? };
+        let mut remembered = lock(&self.tags);
+        remembered
+            .insert((place.clone(), arn.clone()), RememberedTags { tagged: tagged.clone(), used: (self.clock)() });
+        Ok(tagged)
+    }
+
+    fn remembered_tags(&self, place: &Place, arn: &Arn) -> Option<Tagged> {
+        let now = (self.clock)();
+        let mut remembered = lock(&self.tags);
+        let tags = remembered.get_mut(&(place.clone(), arn.clone()))?;
+        tags.used = now;
+        Some(tags.tagged.clone())
+    }
+
+    fn forget_tags(&self, place: &Place, arn: &Arn) {
+        lock(&self.tags).remove(&(place.clone(), arn.clone()));
+    }
+
+    fn client(&self, scope: &Scope, place: &Place) -> Client {
+        let mut clients = lock(&self.clients);
+        if let Some(client) = clients.get(place) {
+            return client.clone();
+        }
+        let config = aws_sdk_appstream::config::Builder::from(&self.accounts.config(&scope.region))
+            .interceptor(AskLeave(Arc::clone(&self.leave)))
+            .build();
+        let client = Client::from_conf(config);
+        clients.insert(place.clone(), client.clone());
+        client
+    }
+
+    fn way(&self, scope: &Scope, urgency: Urgency) -> Way {
+        Way::new(self.accounts.gate(), Service::AppStream, &scope.account, scope.region.as_str(), urgency)
+    }
+
+    fn evict(&self) {
+        let now = (self.clock)();
+        {
+            let mut evicted = lock(&self.evicted);
+            if age(*evicted, now) < EVICT_EVERY {
+                return;
+            }
+            *evicted = now;
+        }
+        self.fleets.evict();
+        self.images.evict();
+        lock(&self.tags).retain(|_, tags| age(tags.used, now) < UNUSED_AFTER);
+    }
+}
+
+impl Place {
+    fn of(scope: &Scope) -> Self {
+        Self { account: scope.account.as_str().into(), region: scope.region.as_str().into() }
+    }
+}
+
+/// An edit (or a deletion, which raises the generation too) goes before routine looks. A new object does not: many come at
+/// once, and one shared read answers for all of them.
+fn urgency(object: &Fleet) -> Urgency {
+    let observed = object.status.as_ref().map_or(-1, |status| status.observed_generation);
+    let edited = object.metadata.generation.is_some_and(|generation| generation > observed);
+    if edited && observed >= 0 { Urgency::Urgent } else { Urgency::Routine }
+}
+
+/// An edit's write goes before those of a bulk creation or deletion.
+fn urgency_of(call: &FleetCall) -> Urgency {
+    match call {
+        FleetCall::Update(_) | FleetCall::Stop(_) => Urgency::Urgent,
+        FleetCall::Create(_)
+        | FleetCall::Start(_)
+        | FleetCall::Delete(_)
+        | FleetCall::Tag { .. }
+        | FleetCall::Untag { .. }
+        | FleetCall::AssociateApplication { .. }
+        | FleetCall::DisassociateApplication { .. } => Urgency::Routine,
+    }
+}
+
+fn aws_name(object: &Fleet) -> Result<AwsName, AwsError> {
+    if let Some(name) = &object.spec.name {
+        return Ok(name.clone());
+    }
+    let name = object.metadata.name.clone().unwrap_or_default();
+    AwsName::try_from(name)
+        .map_err(|ill_formed| ours("DescribeFleets", Class::Rejected, "InvalidName", &ill_formed.to_string()))
+}
+
+fn image_ref(object: &Fleet) -> Option<ImageRef> {
+    let settings = &object.spec.settings;
+    let by_arn = settings.image_arn.clone().map(ImageRef::Arn);
+    by_arn.or_else(|| settings.image_name.clone().map(ImageRef::Name))
+}
+
+/// One line for every write: joins the object (in the span of its pass) with CloudTrail (by the request id).
+fn audit(scope: &Scope, call: &FleetCall, result: &Result<Reply, AwsError>) {
+    let (outcome, request_id) = match result {
+        Ok(reply) => ("ok", reply.request_id.as_deref()),
+        Err(error) => (error.code.as_str(), error.request_id.as_deref()),
+    };
+    tracing::info!(
+        target: "windlass::audit",
+        operation = call.operation(),
+        resource = write::resource(call),
+        account = scope.account,
+        region = scope.region.as_str(),
+        request_id = request_id.unwrap_or_default(),
+        outcome,
+        "aws write"
+    );
+}

@@ -1,0 +1,31 @@
+//! The real AWS, by AWS's own SDK: the only modules that name an `aws_sdk` crate.
+
+mod appstream;
+mod appstream_read;
+mod appstream_write;
+mod errors;
+mod leave;
+mod request;
+pub(super) mod sts;
+mod translate;
+
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+pub use appstream::AppStream;
+pub(super) use request::Way;
+
+/// One HTTPS client for all services and Regions: the trusted roots are loaded once, and connections are kept in one pool.
+/// Otherwise it is the SDK's default one, with the proxy that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name.
+pub(super) fn https_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector =
+            aws_smithy_http_client::ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.proxy_config(ProxyConfig::from_env()).build()
+    })
+}
