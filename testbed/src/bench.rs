@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 use testbed::Options;
 
 use crate::simulator::Simulator;
@@ -43,25 +43,11 @@ const BETWEEN_EDITS: Duration = Duration::from_millis(100);
 pub async fn measure(settings: &Settings) -> Result<()> {
     let mut all = Vec::new();
     for &size in &settings.sizes {
-        let stage = Stage::start(
-            Options {
-                audit_log: true,
-                ..Options::default()
-            },
-            &SIMULATOR,
-        )
-        .await?;
+        let stage = Stage::start(Options { audit_log: true, ..Options::default() }, &SIMULATOR).await?;
         let measured = measure_size(&stage, size, settings).await;
-        all.push(measured.with_context(|| {
-            format!(
-                "N = {size}; logs will be in {}",
-                stage.keep_logs().display()
-            )
-        })?);
+        all.push(measured.with_context(|| format!("N = {size}; logs will be in {}", stage.keep_logs().display()))?);
     }
-    let binary = std::fs::metadata(program("windlass")?)
-        .context("look at the operator's binary")?
-        .len();
+    let binary = std::fs::metadata(program("windlass")?).context("look at the operator's binary")?.len();
     let text = table::markdown(&all, binary, settings.resync);
     println!("{text}");
     if settings.write {
@@ -72,11 +58,7 @@ pub async fn measure(settings: &Settings) -> Result<()> {
 
 async fn measure_size(stage: &Stage, size: usize, settings: &Settings) -> Result<Measured> {
     let namespace = stage.control_plane.namespace("bench").await;
-    let load = Load::new(
-        stage.control_plane.admin_client().await,
-        &namespace,
-        image(&stage.simulator)?,
-    );
+    let load = Load::new(stage.control_plane.admin_client().await, &namespace, IMAGE.to_owned());
     let resync = format!("{}s", settings.resync.as_secs());
 
     say(size, "cold start");
@@ -110,8 +92,7 @@ async fn measure_size(stage: &Stage, size: usize, settings: &Settings) -> Result
     let aws_calls = requests(&stage.simulator)? - aws_before;
     let aws_writes = aws_writes(&stage.simulator)? - writes_before;
     let kubernetes = load::kubernetes_writes(&stage.control_plane.audit_log())?;
-    let kubernetes_writes =
-        load::without_leases(&kubernetes) - load::without_leases(&kubernetes_before);
+    let kubernetes_writes = load::without_leases(&kubernetes) - load::without_leases(&kubernetes_before);
     let rss_mib = process::resident_mib(pid)?;
 
     say(size, "edits while idle");
@@ -153,7 +134,7 @@ async fn measure_size(stage: &Stage, size: usize, settings: &Settings) -> Result
 /// Edits the displayName of [`EDITS`] Fleets one after the other; returns for each how long it took from the moment
 /// before the edit was sent until AWS had the UpdateFleet with it.
 async fn edits(stage: &Stage, load: &Load, size: usize, word: &str) -> Result<Vec<Duration>> {
-    let before = stage.simulator.audit()?.len();
+    let before = requests(&stage.simulator)?;
     let mut sent = BTreeMap::new();
     // Spread over all objects, each at most once.
     let step = (size / EDITS).max(1);
@@ -167,34 +148,23 @@ async fn edits(stage: &Stage, load: &Load, size: usize, word: &str) -> Result<Ve
         if sent.keys().all(|name| updated.contains_key(name)) {
             let latency = |(name, sent): (&String, &SystemTime)| {
                 let at = updated.get(name).copied().unwrap_or(*sent);
-                at.duration_since(*sent)
-                    .with_context(|| format!("{name} was updated before it was edited"))
+                at.duration_since(*sent).with_context(|| format!("{name} was updated before it was edited"))
             };
             return sent.iter().map(latency).collect();
         }
-        ensure!(
-            Instant::now() < end,
-            "{} of {} edits have reached AWS after a minute",
-            updated.len(),
-            sent.len()
-        );
+        ensure!(Instant::now() < end, "{} of {} edits have reached AWS after a minute", updated.len(), sent.len());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
 /// When each fleet had its first successful UpdateFleet since the audit log had `before` entries.
-fn updates(simulator: &Simulator, before: usize) -> Result<BTreeMap<String, SystemTime>> {
+fn updates(simulator: &Simulator, before: u64) -> Result<BTreeMap<String, SystemTime>> {
     let mut updated = BTreeMap::new();
-    for entry in simulator.audit()?.into_iter().skip(before) {
+    for entry in simulator.audit(usize::try_from(before)?)? {
         if entry["operation"] == "UpdateFleet" && entry["outcome"] == "Ok" {
             let name = entry["resource"].as_str().unwrap_or_default();
-            let name = name
-                .rsplit_once('/')
-                .map_or(name, |(_, last)| last)
-                .to_owned();
-            let at = entry["at"]
-                .as_str()
-                .context("an audit entry without a time")?;
+            let name = name.rsplit_once('/').map_or(name, |(_, last)| last).to_owned();
+            let at = entry["at"].as_str().context("an audit entry without a time")?;
             let at: jiff::Timestamp = at.parse().with_context(|| format!("parse the time {at}"))?;
             updated.entry(name).or_insert(SystemTime::from(at));
         }
@@ -206,37 +176,15 @@ fn updates(simulator: &Simulator, before: usize) -> Result<BTreeMap<String, Syst
 fn first_call(stage: &Stage, operator: &Operator, before: u64) -> Result<Duration> {
     while requests(&stage.simulator)? == before {
         let waited = operator.started.elapsed();
-        ensure!(
-            operator.daemon.is_running(),
-            "windlass has ended:\n{}",
-            operator.daemon.log()
-        );
-        ensure!(
-            waited < Duration::from_secs(60),
-            "the operator has made no AWS call in {waited:?}"
-        );
+        ensure!(operator.daemon.is_running(), "windlass has ended:\n{}", operator.daemon.log());
+        ensure!(waited < Duration::from_secs(60), "the operator has made no AWS call in {waited:?}");
         std::thread::sleep(Duration::from_millis(2));
     }
     Ok(operator.started.elapsed())
 }
 
-/// The name of an image that fleets can be made from.
-fn image(simulator: &Simulator) -> Result<String> {
-    let images = simulator.appstream("DescribeImages", &json!({ "Type": "PUBLIC" }))?;
-    let images = images["Images"]
-        .as_array()
-        .context("AWS answered no list of images")?;
-    let usable = images.iter().find(|image| {
-        image["State"] == "AVAILABLE"
-            && image["Platform"]
-                .as_str()
-                .is_some_and(|name| name.starts_with("WINDOWS_SERVER"))
-    });
-    let name = usable
-        .and_then(|image| image["Name"].as_str())
-        .context("AWS has no public image of Windows Server")?;
-    Ok(name.to_owned())
-}
+/// A private image that the simulator begins with.
+const IMAGE: &str = "windlass-demo-v1";
 
 fn requests(simulator: &Simulator) -> Result<u64> {
     count(&simulator.summary()?, "/requests")
@@ -248,12 +196,8 @@ fn aws_writes(simulator: &Simulator) -> Result<u64> {
 
 fn throttled(simulator: &Simulator) -> Result<u64> {
     let summary = simulator.summary()?;
-    let by_code = summary["by_code"]
-        .as_object()
-        .context("the simulator counts no codes")?;
-    let throttles = by_code
-        .iter()
-        .filter(|(code, _)| code.contains("Throttl") || code.contains("RequestLimit"));
+    let by_code = summary["by_code"].as_object().context("the simulator counts no codes")?;
+    let throttles = by_code.iter().filter(|(code, _)| code.contains("Throttl") || code.contains("RequestLimit"));
     Ok(throttles.filter_map(|(_, count)| count.as_u64()).sum())
 }
 

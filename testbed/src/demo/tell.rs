@@ -12,18 +12,11 @@ pub const SCENE: Duration = Duration::from_secs(120);
 
 /// Runs kubectl and prints the command and what it answered.
 pub fn show(stage: &Stage, arguments: &[&str]) -> Result<String> {
-    let quoted = arguments.iter().map(|word| {
-        if word.contains([' ', '"', '{', '[', '*']) {
-            format!("'{word}'")
-        } else {
-            (*word).to_owned()
-        }
-    });
+    let quoted = arguments
+        .iter()
+        .map(|word| if word.contains([' ', '"', '{', '[', '*']) { format!("'{word}'") } else { (*word).to_owned() });
     let root = format!("{}/", repository().display());
-    say(&format!(
-        "$ kubectl {}",
-        quoted.collect::<Vec<_>>().join(" ").replace(&root, "")
-    ));
+    say(&format!("$ kubectl {}", quoted.collect::<Vec<_>>().join(" ").replace(&root, "")));
     let answer = ask(stage, arguments)?;
     say(answer.trim_end());
     Ok(answer)
@@ -37,17 +30,9 @@ pub fn show_conditions(stage: &Stage, fleet: &str) -> Result<()> {
 pub fn ask(stage: &Stage, arguments: &[&str]) -> Result<String> {
     let output = stage.kubectl(arguments).output().context("run kubectl")?;
     if !output.status.success() {
-        bail!(
-            "kubectl {}: {}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("kubectl {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
     }
-    let said = if output.stdout.is_empty() {
-        output.stderr
-    } else {
-        output.stdout
-    };
+    let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
     Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
@@ -97,9 +82,7 @@ pub fn objects(stage: &Stage) -> Result<Vec<Value>> {
 }
 
 pub fn find(stage: &Stage, name: &str) -> Result<Option<Value>> {
-    Ok(objects(stage)?
-        .into_iter()
-        .find(|fleet| text(fleet, "/metadata/name") == name))
+    Ok(objects(stage)?.into_iter().find(|fleet| text(fleet, "/metadata/name") == name))
 }
 
 pub fn object(stage: &Stage, name: &str) -> Result<Value> {
@@ -108,67 +91,49 @@ pub fn object(stage: &Stage, name: &str) -> Result<Value> {
 
 /// Status, reason and message of a condition; empty when there is none of this type.
 pub fn condition(object: &Value, kind: &str) -> (String, String, String) {
-    let all = object
-        .pointer("/status/conditions")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    let found = all
-        .iter()
-        .find(|condition| text(condition, "/type") == kind)
-        .cloned()
-        .unwrap_or_default();
+    let all = object.pointer("/status/conditions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let found = all.iter().find(|condition| text(condition, "/type") == kind).cloned().unwrap_or_default();
     // A condition of an older generation says nothing about this spec.
     let current = found.get("observedGeneration") == object.pointer("/metadata/generation");
     if current {
-        (
-            text(&found, "/status"),
-            text(&found, "/reason"),
-            text(&found, "/message"),
-        )
+        (text(&found, "/status"), text(&found, "/reason"), text(&found, "/message"))
     } else {
         Default::default()
     }
 }
 
 pub fn pending(stage: &Stage, fleet: &str) -> Result<String> {
-    Ok(object(stage, fleet)?
-        .pointer("/status/pendingChanges")
-        .map(Value::to_string)
-        .unwrap_or_default())
+    Ok(object(stage, fleet)?.pointer("/status/pendingChanges").map(Value::to_string).unwrap_or_default())
 }
 
 /// The fleet's name in AWS: `spec.name`, else the object's.
+pub fn name_in_aws(object: &Value) -> String {
+    let name = text(object, "/spec/name");
+    if name.is_empty() { text(object, "/metadata/name") } else { name }
+}
+
 pub fn aws_name(stage: &Stage, fleet: &str) -> Result<String> {
-    let object = object(stage, fleet)?;
-    let name = object.pointer("/spec/name").and_then(Value::as_str);
-    Ok(name.unwrap_or(fleet).to_owned())
+    Ok(name_in_aws(&object(stage, fleet)?))
 }
 
 pub fn in_aws(stage: &Stage, fleet: &str) -> Result<Value> {
     let name = aws_name(stage, fleet)?;
-    stage
-        .simulator
-        .fleet(&name)?
-        .with_context(|| format!("find the fleet {name} in AWS"))
+    stage.simulator.fleet(&name)?.with_context(|| format!("find the fleet {name} in AWS"))
 }
 
-/// The operator's writes for this fleet since the audit log had `before` entries, in order.
-pub fn sent(stage: &Stage, fleet: &str, before: usize) -> Result<Vec<String>> {
+/// The operator's writes for this fleet from the request with number `since` on, in order.
+pub fn sent(stage: &Stage, fleet: &str, since: usize) -> Result<Vec<String>> {
     let name = aws_name(stage, fleet)?;
-    let entries = stage.simulator.audit()?.into_iter().skip(before);
-    let ours = entries.filter(|entry| {
+    let ours = stage.simulator.audit(since)?.into_iter().filter(|entry| {
         let by_operator = text(entry, "/access_key") == crate::simulator::ACCESS_KEY;
-        by_operator && entry["mutating"] == true && text(entry, "/resource").ends_with(&name)
+        let resource = text(entry, "/resource");
+        by_operator && entry["mutating"] == true && (resource == name || resource.ends_with(&format!("/{name}")))
     });
     Ok(ours.map(|entry| text(&entry, "/operation")).collect())
 }
 
 pub fn text(value: &Value, pointer: &str) -> String {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 pub fn heading(line: &str) {
