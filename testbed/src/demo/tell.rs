@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use testbed::Daemon;
 
+use crate::simulator::ACCESS_KEY;
 use crate::stage::{Stage, repository};
 
 /// The longest that a scene may wait for something; most wait ten seconds.
@@ -122,18 +123,17 @@ pub fn aws_name(stage: &Stage, fleet: &str) -> Result<String> {
     Ok(name_in_aws(&object(stage, fleet)?))
 }
 
-pub fn in_aws(stage: &Stage, fleet: &str) -> Result<Value> {
-    let name = aws_name(stage, fleet)?;
-    stage.simulator.fleet(&name)?.with_context(|| format!("find the fleet {name} in AWS"))
+/// The fleet of this name, as AWS describes it.
+pub fn in_aws(stage: &Stage, aws_name: &str) -> Result<Value> {
+    stage.simulator.fleet(aws_name)?.with_context(|| format!("find the fleet {aws_name} in AWS"))
 }
 
-/// The operator's writes for this fleet from the request with number `since` on, in order.
-pub fn sent(stage: &Stage, fleet: &str, since: usize) -> Result<Vec<String>> {
-    let name = aws_name(stage, fleet)?;
+/// The operator's writes for the fleet of this name from the request with number `since` on, in order.
+pub fn sent(stage: &Stage, aws_name: &str, since: usize) -> Result<Vec<String>> {
     let ours = stage.simulator.audit(since)?.into_iter().filter(|entry| {
-        let by_operator = text(entry, "/access_key") == crate::simulator::ACCESS_KEY;
+        let by_operator = text(entry, "/access_key") == ACCESS_KEY;
         let resource = text(entry, "/resource");
-        by_operator && entry["mutating"] == true && (resource == name || resource.ends_with(&format!("/{name}")))
+        by_operator && entry["mutating"] == true && resource.rsplit('/').next() == Some(aws_name)
     });
     Ok(ours.map(|entry| text(&entry, "/operation")).collect())
 }
