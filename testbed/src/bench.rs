@@ -43,25 +43,11 @@ const BETWEEN_EDITS: Duration = Duration::from_millis(100);
 pub async fn measure(settings: &Settings) -> Result<()> {
     let mut all = Vec::new();
     for &size in &settings.sizes {
-        let stage = Stage::start(
-            Options {
-                audit_log: true,
-                ..Options::default()
-            },
-            &SIMULATOR,
-        )
-        .await?;
+        let stage = Stage::start(Options { audit_log: true, ..Options::default() }, &SIMULATOR).await?;
         let measured = measure_size(&stage, size, settings).await;
-        all.push(measured.with_context(|| {
-            format!(
-                "N = {size}; logs will be in {}",
-                stage.keep_logs().display()
-            )
-        })?);
+        all.push(measured.with_context(|| format!("N = {size}; logs will be in {}", stage.keep_logs().display()))?);
     }
-    let binary = std::fs::metadata(program("windlass")?)
-        .context("look at the operator's binary")?
-        .len();
+    let binary = std::fs::metadata(program("windlass")?).context("look at the operator's binary")?.len();
     let text = table::markdown(&all, binary, settings.resync);
     println!("{text}");
     if settings.write {
@@ -72,11 +58,7 @@ pub async fn measure(settings: &Settings) -> Result<()> {
 
 async fn measure_size(stage: &Stage, size: usize, settings: &Settings) -> Result<Measured> {
     let namespace = stage.control_plane.namespace("bench").await;
-    let load = Load::new(
-        stage.control_plane.admin_client().await,
-        &namespace,
-        image(&stage.simulator)?,
-    );
+    let load = Load::new(stage.control_plane.admin_client().await, &namespace, image(&stage.simulator)?);
     let resync = format!("{}s", settings.resync.as_secs());
 
     say(size, "cold start");
@@ -110,8 +92,7 @@ async fn measure_size(stage: &Stage, size: usize, settings: &Settings) -> Result
     let aws_calls = requests(&stage.simulator)? - aws_before;
     let aws_writes = aws_writes(&stage.simulator)? - writes_before;
     let kubernetes = load::kubernetes_writes(&stage.control_plane.audit_log())?;
-    let kubernetes_writes =
-        load::without_leases(&kubernetes) - load::without_leases(&kubernetes_before);
+    let kubernetes_writes = load::without_leases(&kubernetes) - load::without_leases(&kubernetes_before);
     let rss_mib = process::resident_mib(pid)?;
 
     say(size, "edits while idle");
@@ -167,17 +148,11 @@ async fn edits(stage: &Stage, load: &Load, size: usize, word: &str) -> Result<Ve
         if sent.keys().all(|name| updated.contains_key(name)) {
             let latency = |(name, sent): (&String, &SystemTime)| {
                 let at = updated.get(name).copied().unwrap_or(*sent);
-                at.duration_since(*sent)
-                    .with_context(|| format!("{name} was updated before it was edited"))
+                at.duration_since(*sent).with_context(|| format!("{name} was updated before it was edited"))
             };
             return sent.iter().map(latency).collect();
         }
-        ensure!(
-            Instant::now() < end,
-            "{} of {} edits have reached AWS after a minute",
-            updated.len(),
-            sent.len()
-        );
+        ensure!(Instant::now() < end, "{} of {} edits have reached AWS after a minute", updated.len(), sent.len());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
@@ -188,13 +163,8 @@ fn updates(simulator: &Simulator, before: usize) -> Result<BTreeMap<String, Syst
     for entry in simulator.audit()?.into_iter().skip(before) {
         if entry["operation"] == "UpdateFleet" && entry["outcome"] == "Ok" {
             let name = entry["resource"].as_str().unwrap_or_default();
-            let name = name
-                .rsplit_once('/')
-                .map_or(name, |(_, last)| last)
-                .to_owned();
-            let at = entry["at"]
-                .as_str()
-                .context("an audit entry without a time")?;
+            let name = name.rsplit_once('/').map_or(name, |(_, last)| last).to_owned();
+            let at = entry["at"].as_str().context("an audit entry without a time")?;
             let at: jiff::Timestamp = at.parse().with_context(|| format!("parse the time {at}"))?;
             updated.entry(name).or_insert(SystemTime::from(at));
         }
@@ -206,15 +176,8 @@ fn updates(simulator: &Simulator, before: usize) -> Result<BTreeMap<String, Syst
 fn first_call(stage: &Stage, operator: &Operator, before: u64) -> Result<Duration> {
     while requests(&stage.simulator)? == before {
         let waited = operator.started.elapsed();
-        ensure!(
-            operator.daemon.is_running(),
-            "windlass has ended:\n{}",
-            operator.daemon.log()
-        );
-        ensure!(
-            waited < Duration::from_secs(60),
-            "the operator has made no AWS call in {waited:?}"
-        );
+        ensure!(operator.daemon.is_running(), "windlass has ended:\n{}", operator.daemon.log());
+        ensure!(waited < Duration::from_secs(60), "the operator has made no AWS call in {waited:?}");
         std::thread::sleep(Duration::from_millis(2));
     }
     Ok(operator.started.elapsed())
@@ -223,18 +186,12 @@ fn first_call(stage: &Stage, operator: &Operator, before: u64) -> Result<Duratio
 /// The name of an image that fleets can be made from.
 fn image(simulator: &Simulator) -> Result<String> {
     let images = simulator.appstream("DescribeImages", &json!({ "Type": "PUBLIC" }))?;
-    let images = images["Images"]
-        .as_array()
-        .context("AWS answered no list of images")?;
+    let images = images["Images"].as_array().context("AWS answered no list of images")?;
     let usable = images.iter().find(|image| {
         image["State"] == "AVAILABLE"
-            && image["Platform"]
-                .as_str()
-                .is_some_and(|name| name.starts_with("WINDOWS_SERVER"))
+            && image["Platform"].as_str().is_some_and(|name| name.starts_with("WINDOWS_SERVER"))
     });
-    let name = usable
-        .and_then(|image| image["Name"].as_str())
-        .context("AWS has no public image of Windows Server")?;
+    let name = usable.and_then(|image| image["Name"].as_str()).context("AWS has no public image of Windows Server")?;
     Ok(name.to_owned())
 }
 
@@ -248,12 +205,8 @@ fn aws_writes(simulator: &Simulator) -> Result<u64> {
 
 fn throttled(simulator: &Simulator) -> Result<u64> {
     let summary = simulator.summary()?;
-    let by_code = summary["by_code"]
-        .as_object()
-        .context("the simulator counts no codes")?;
-    let throttles = by_code
-        .iter()
-        .filter(|(code, _)| code.contains("Throttl") || code.contains("RequestLimit"));
+    let by_code = summary["by_code"].as_object().context("the simulator counts no codes")?;
+    let throttles = by_code.iter().filter(|(code, _)| code.contains("Throttl") || code.contains("RequestLimit"));
     Ok(throttles.filter_map(|(_, count)| count.as_u64()).sum())
 }
 

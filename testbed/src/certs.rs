@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 
 /// Signs the API server's certificate and those of its users.
@@ -23,47 +23,27 @@ pub(crate) struct Identity {
 }
 
 /// The names that clients know the API server by: loopback, and the service in the cluster's own address range.
-const SERVER_NAMES: [&str; 6] = [
-    "localhost",
-    "127.0.0.1",
-    "10.0.0.1",
-    "kubernetes",
-    "kubernetes.default",
-    "kubernetes.default.svc",
-];
+const SERVER_NAMES: [&str; 6] =
+    ["localhost", "127.0.0.1", "10.0.0.1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
 
 impl Authority {
     /// A new authority with a key of its own.
     pub(crate) fn new() -> Result<Self> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "windlass testbed");
+        params.distinguished_name.push(DnType::CommonName, "windlass testbed");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::DigitalSignature,
-        ];
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
         let key = KeyPair::generate().context("make the authority's key")?;
-        let certificate = params
-            .self_signed(&key)
-            .context("sign the authority's certificate")?
-            .pem();
-        Ok(Self {
-            issuer: Issuer::new(params, key),
-            certificate,
-        })
+        let certificate = params.self_signed(&key).context("sign the authority's certificate")?.pem();
+        Ok(Self { issuer: Issuer::new(params, key), certificate })
     }
 
     /// The API server's certificate.
     pub(crate) fn server(&self) -> Result<Identity> {
-        let mut params = CertificateParams::new(SERVER_NAMES.map(str::to_owned))
-            .context("name the API server")?;
+        let mut params = CertificateParams::new(SERVER_NAMES.map(str::to_owned)).context("name the API server")?;
         params.distinguished_name = DistinguishedName::new();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "kube-apiserver");
+        params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.sign(params)
     }
@@ -71,15 +51,8 @@ impl Authority {
     /// A user's certificate: Kubernetes reads the user's name from CN and the groups from O.
     pub(crate) fn client(&self, user: &str, groups: &[&str]) -> Result<Identity> {
         // The library keeps one value for each attribute type; a second O goes in under the type's number.
-        ensure!(
-            groups.len() <= 2,
-            "a user of the testbed has at most two groups, not {}",
-            groups.len()
-        );
-        let organization = [
-            DnType::OrganizationName,
-            DnType::CustomDnType(vec![2, 5, 4, 10]),
-        ];
+        ensure!(groups.len() <= 2, "a user of the testbed has at most two groups, not {}", groups.len());
+        let organization = [DnType::OrganizationName, DnType::CustomDnType(vec![2, 5, 4, 10])];
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, user);
@@ -93,14 +66,8 @@ impl Authority {
     fn sign(&self, mut params: CertificateParams) -> Result<Identity> {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         let key = KeyPair::generate().context("make a key")?;
-        let certificate = params
-            .signed_by(&key, &self.issuer)
-            .context("sign a certificate")?
-            .pem();
-        Ok(Identity {
-            certificate,
-            key: key.serialize_pem(),
-        })
+        let certificate = params.signed_by(&key, &self.issuer).context("sign a certificate")?.pem();
+        Ok(Identity { certificate, key: key.serialize_pem() })
     }
 }
 
@@ -117,8 +84,7 @@ impl Files {
     /// Writes them into `folder`, with a new key for signing ServiceAccount tokens.
     pub(crate) fn write(authority: &Authority, folder: &Path) -> Result<Self> {
         let server = authority.server()?;
-        let tokens =
-            KeyPair::generate().context("make the key that signs ServiceAccount tokens")?;
+        let tokens = KeyPair::generate().context("make the key that signs ServiceAccount tokens")?;
         let write = |name: &str, text: &str| {
             let path = folder.join(name);
             fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;

@@ -86,10 +86,7 @@ impl ControlPlane {
         static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
         let start = || async {
             let started = tokio::task::spawn_blocking(|| Self::start(Options::default())).await;
-            must(
-                started.map_err(anyhow::Error::from).flatten(),
-                "start the shared control plane",
-            )
+            must(started.map_err(anyhow::Error::from).flatten(), "start the shared control plane")
         };
         SHARED.get_or_init(start).await
     }
@@ -111,10 +108,7 @@ impl ControlPlane {
     /// # Panics
     /// When the client cannot be made.
     pub async fn admin_client(&self) -> Client {
-        must(
-            kubeconfig::client(self.admin()).await,
-            "make the administrator's client",
-        )
+        must(kubeconfig::client(self.admin()).await, "make the administrator's client")
     }
 
     /// A kubeconfig for a user with a client certificate. RBAC decides what the user may do: at first, nothing much.
@@ -123,15 +117,9 @@ impl ControlPlane {
     /// With more than two groups.
     #[must_use]
     pub fn user(&self, name: &str, groups: &[&str]) -> Kubeconfig {
-        let identity = must(
-            self.authority.client(name, groups),
-            "make a user's certificate",
-        );
+        let identity = must(self.authority.client(name, groups), "make a user's certificate");
         let authority = &self.authority.certificate;
-        must(
-            kubeconfig::with_certificate(&self.url, authority, &identity),
-            "make a user's kubeconfig",
-        )
+        must(kubeconfig::with_certificate(&self.url, authority, &identity), "make a user's kubeconfig")
     }
 
     /// A kubeconfig with a token for the ServiceAccount, which is created when it does not exist.
@@ -139,10 +127,7 @@ impl ControlPlane {
     /// # Panics
     /// When the namespace does not exist.
     pub async fn service_account(&self, namespace: &str, name: &str) -> Kubeconfig {
-        must(
-            self.request_token(namespace, name).await,
-            "make a ServiceAccount's kubeconfig",
-        )
+        must(self.request_token(namespace, name).await, "make a ServiceAccount's kubeconfig")
     }
 
     /// Writes a kubeconfig into the control plane's folder and returns its path.
@@ -153,15 +138,9 @@ impl ControlPlane {
     pub fn write_kubeconfig(&self, kubeconfig: &Kubeconfig) -> PathBuf {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = self
-            .scratch
-            .path()
-            .join(format!("kubeconfig-{number}.yaml"));
+        let path = self.scratch.path().join(format!("kubeconfig-{number}.yaml"));
         let text = serde_yaml::to_string(kubeconfig).context("format a kubeconfig");
-        must(
-            text.and_then(|text| fs::write(&path, text).context("write a kubeconfig")),
-            "write a kubeconfig",
-        );
+        must(text.and_then(|text| fs::write(&path, text).context("write a kubeconfig")), "write a kubeconfig");
         path
     }
 
@@ -216,11 +195,7 @@ impl ControlPlane {
     /// The process numbers of everything that runs.
     #[must_use]
     pub fn pids(&self) -> Vec<u32> {
-        let all = [
-            Some(&self.etcd),
-            Some(&self.apiserver),
-            self.controller_manager.as_ref(),
-        ];
+        let all = [Some(&self.etcd), Some(&self.apiserver), self.controller_manager.as_ref()];
         all.into_iter().flatten().map(Daemon::pid).collect()
     }
 
@@ -234,11 +209,7 @@ impl ControlPlane {
         let authority = Authority::new()?;
         let files = Files::write(&authority, scratch.path())?;
         let (etcd_port, peer_port, port) = (free_port(), free_port(), free_port());
-        let etcd = Daemon::spawn_in(
-            &scratch,
-            "etcd",
-            etcd(binaries, &scratch, etcd_port, peer_port),
-        )?;
+        let etcd = Daemon::spawn_in(&scratch, "etcd", etcd(binaries, &scratch, etcd_port, peer_port))?;
         let command = apiserver(binaries, &scratch, &files, options, etcd_port, port);
         let apiserver = Daemon::spawn_in(&scratch, "kube-apiserver", command)?;
         let url = format!("https://127.0.0.1:{port}");
@@ -258,8 +229,7 @@ impl ControlPlane {
         if options.controller_manager {
             let kubeconfig = control_plane.write_kubeconfig(&control_plane.admin);
             let command = controller_manager(binaries, &files, &kubeconfig);
-            let daemon =
-                Daemon::spawn_in(&control_plane.scratch, "kube-controller-manager", command)?;
+            let daemon = Daemon::spawn_in(&control_plane.scratch, "kube-controller-manager", command)?;
             control_plane.controller_manager = Some(daemon);
         }
         Ok(control_plane)
@@ -269,9 +239,7 @@ impl ControlPlane {
     fn wait_until_ready(&self) -> Result<()> {
         let asked = std::thread::scope(|scope| {
             let asking = scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()?;
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 runtime.block_on(self.ask_until_ready())
             });
             asking.join()
@@ -284,8 +252,7 @@ impl ControlPlane {
         let end = Instant::now() + READY_WITHIN;
         loop {
             let request = http::Request::get("/readyz").body(Vec::new())?;
-            let answer =
-                tokio::time::timeout(Duration::from_secs(2), client.request_text(request)).await;
+            let answer = tokio::time::timeout(Duration::from_secs(2), client.request_text(request)).await;
             if matches!(answer, Ok(Ok(text)) if text == "ok") {
                 return Ok(());
             }
@@ -294,81 +261,48 @@ impl ControlPlane {
                     if daemon.log().contains("address already in use") {
                         return Err(PortTaken.into());
                     }
-                    bail!(
-                        "{} ended with code {code}:\n{}",
-                        daemon.name(),
-                        daemon.last_lines()
-                    );
+                    bail!("{} ended with code {code}:\n{}", daemon.name(), daemon.last_lines());
                 }
             }
             if Instant::now() >= end {
                 self.scratch.keep_logs();
                 let kept = self.scratch.kept_logs().display();
-                bail!(
-                    "it is not ready after {READY_WITHIN:?}; logs: {kept}\n{}",
-                    self.apiserver.last_lines()
-                );
+                bail!("it is not ready after {READY_WITHIN:?}; logs: {kept}\n{}", self.apiserver.last_lines());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     async fn request_token(&self, namespace: &str, name: &str) -> Result<Kubeconfig> {
-        let accounts =
-            Api::<ServiceAccount>::namespaced(kubeconfig::client(self.admin()).await?, namespace);
+        let accounts = Api::<ServiceAccount>::namespaced(kubeconfig::client(self.admin()).await?, namespace);
         let account = ServiceAccount {
-            metadata: ObjectMeta {
-                name: Some(name.to_owned()),
-                ..ObjectMeta::default()
-            },
+            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
             ..ServiceAccount::default()
         };
         match accounts.create(&PostParams::default(), &account).await {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.is_already_exists() => {}
             Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("create ServiceAccount {namespace}/{name}"));
+                return Err(error).with_context(|| format!("create ServiceAccount {namespace}/{name}"));
             }
         }
         // A day: longer than any test, and within what the API server allows.
-        let spec = TokenRequestSpec {
-            expiration_seconds: Some(86_400),
-            ..TokenRequestSpec::default()
-        };
-        let request = TokenRequest {
-            spec,
-            ..TokenRequest::default()
-        };
+        let spec = TokenRequestSpec { expiration_seconds: Some(86_400), ..TokenRequestSpec::default() };
+        let request = TokenRequest { spec, ..TokenRequest::default() };
         let answer = accounts
             .create_token_request(name, &PostParams::default(), &request)
             .await
             .with_context(|| format!("request a token for ServiceAccount {namespace}/{name}"))?;
-        let token = answer
-            .status
-            .context("the token request was answered without a token")?
-            .token;
+        let token = answer.status.context("the token request was answered without a token")?.token;
         kubeconfig::with_token(&self.url, &self.authority.certificate, &token)
     }
 
     async fn create_namespace(&self, prefix: &str) -> Result<String> {
         let api = Api::<Namespace>::all(kubeconfig::client(self.admin()).await?);
-        let metadata = ObjectMeta {
-            generate_name: Some(format!("{prefix}-")),
-            ..ObjectMeta::default()
-        };
-        let namespace = Namespace {
-            metadata,
-            ..Namespace::default()
-        };
-        let created = api
-            .create(&PostParams::default(), &namespace)
-            .await
-            .context("create a namespace")?;
-        created
-            .metadata
-            .name
-            .context("the namespace was created without a name")
+        let metadata = ObjectMeta { generate_name: Some(format!("{prefix}-")), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        let created = api.create(&PostParams::default(), &namespace).await.context("create a namespace")?;
+        created.metadata.name.context("the namespace was created without a name")
     }
 }
 
@@ -386,31 +320,13 @@ impl std::error::Error for PortTaken {}
 
 fn etcd(binaries: &Binaries, scratch: &Scratch, port: u16, peer_port: u16) -> Command {
     let mut command = Command::new(&binaries.etcd);
-    let (client, peer) = (
-        format!("http://127.0.0.1:{port}"),
-        format!("http://127.0.0.1:{peer_port}"),
-    );
+    let (client, peer) = (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{peer_port}"));
     command
         .arg("--data-dir")
         .arg(scratch.path().join("etcd"))
-        .args([
-            "--name",
-            "default",
-            "--initial-cluster",
-            &format!("default={peer}"),
-        ])
-        .args([
-            "--listen-client-urls",
-            &client,
-            "--advertise-client-urls",
-            &client,
-        ])
-        .args([
-            "--listen-peer-urls",
-            &peer,
-            "--initial-advertise-peer-urls",
-            &peer,
-        ])
+        .args(["--name", "default", "--initial-cluster", &format!("default={peer}")])
+        .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
+        .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
         // The storage dies with the test: waiting for the disk would only slow it down.
         .args(["--unsafe-no-fsync", "--log-level", "warn"]);
     command
@@ -429,29 +345,16 @@ fn apiserver(
     command
         .arg(format!("--etcd-servers=http://127.0.0.1:{etcd_port}"))
         .arg(format!("--secure-port={port}"))
-        .args([
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
-            "--endpoint-reconciler-type=none",
-        ])
+        .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"])
         .arg("--service-cluster-ip-range=10.0.0.0/24")
         .arg(path("cert-dir", scratch.path()))
         .arg(path("tls-cert-file", &files.server_certificate))
         .arg(path("tls-private-key-file", &files.server_key))
         .arg(path("client-ca-file", &files.authority))
         .arg("--authorization-mode=RBAC")
-        .args([
-            "--service-account-issuer=https://kubernetes.default.svc",
-            "--profiling=false",
-        ])
-        .arg(path(
-            "service-account-key-file",
-            &files.service_account_public_key,
-        ))
-        .arg(path(
-            "service-account-signing-key-file",
-            &files.service_account_key,
-        ));
+        .args(["--service-account-issuer=https://kubernetes.default.svc", "--profiling=false"])
+        .arg(path("service-account-key-file", &files.service_account_public_key))
+        .arg(path("service-account-signing-key-file", &files.service_account_key));
     if options.audit_log {
         let policy = scratch.path().join("audit-policy.yaml");
         // A missing policy ends the API server with an error that names the file.

@@ -55,10 +55,7 @@ impl Daemon {
     /// When it cannot be started.
     #[must_use]
     pub fn spawn(name: &str, command: Command) -> Self {
-        must(
-            Scratch::of_process().and_then(|scratch| Self::spawn_in(scratch, name, command)),
-            "start a daemon",
-        )
+        must(Scratch::of_process().and_then(|scratch| Self::spawn_in(scratch, name, command)), "start a daemon")
     }
 
     /// Starts `command` with its log in `scratch`, which must outlive it.
@@ -67,16 +64,9 @@ impl Daemon {
     /// The shell that runs it could not be started. A missing program shows in the log and as exit code 127.
     pub fn spawn_in(scratch: &Scratch, name: &str, command: Command) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
-        let log = scratch.logs().join(format!(
-            "{name}-{}.log",
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        ));
+        let log = scratch.logs().join(format!("{name}-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
         let mut shell = Command::new("/bin/sh");
-        shell
-            .args(["-c", GUARD, "windlass-daemon"])
-            .arg(&log)
-            .arg(command.get_program())
-            .args(command.get_args());
+        shell.args(["-c", GUARD, "windlass-daemon"]).arg(&log).arg(command.get_program()).args(command.get_args());
         for (key, value) in command.get_envs() {
             match value {
                 Some(value) => shell.env(key, value),
@@ -96,20 +86,10 @@ impl Daemon {
             .with_context(|| format!("start the shell that guards {name}"))?;
         let mut line = String::new();
         if let Some(pipe) = guard.stdout.take() {
-            BufReader::new(pipe)
-                .read_line(&mut line)
-                .with_context(|| format!("read the process number of {name}"))?;
+            BufReader::new(pipe).read_line(&mut line).with_context(|| format!("read the process number of {name}"))?;
         }
-        let pid = line
-            .trim()
-            .parse()
-            .with_context(|| format!("read the process number of {name}"))?;
-        Ok(Self {
-            name: name.to_owned(),
-            pid,
-            log,
-            guard: Mutex::new(guard),
-        })
+        let pid = line.trim().parse().with_context(|| format!("read the process number of {name}"))?;
+        Ok(Self { name: name.to_owned(), pid, log, guard: Mutex::new(guard) })
     }
 
     /// The name that it was started with.
@@ -132,9 +112,7 @@ impl Daemon {
     /// Everything that the program has printed up to now.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read(&self.log)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     /// Whether it still runs.
@@ -157,13 +135,7 @@ impl Daemon {
     pub fn signal(&self, name: &str) {
         if self.is_running() {
             let _ = Command::new("/bin/sh")
-                .args([
-                    "-c",
-                    "kill -s \"$1\" \"$2\"",
-                    "signal",
-                    name,
-                    &self.pid.to_string(),
-                ])
+                .args(["-c", "kill -s \"$1\" \"$2\"", "signal", name, &self.pid.to_string()])
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
@@ -212,18 +184,10 @@ impl Daemon {
                 return Ok(line.to_owned());
             }
             if let Some(code) = ended {
-                bail!(
-                    "{} ended with code {code} before it printed \"{pattern}\":\n{}",
-                    self.name,
-                    self.last_lines()
-                );
+                bail!("{} ended with code {code} before it printed \"{pattern}\":\n{}", self.name, self.last_lines());
             }
             if Instant::now() >= end {
-                bail!(
-                    "{} has not printed \"{pattern}\" in {timeout:?}:\n{}",
-                    self.name,
-                    self.last_lines()
-                );
+                bail!("{} has not printed \"{pattern}\" in {timeout:?}:\n{}", self.name, self.last_lines());
             }
             std::thread::sleep(LOOK);
         }
@@ -249,7 +213,6 @@ impl Drop for Daemon {
 /// When the system has no free port.
 #[must_use]
 pub fn free_port() -> u16 {
-    let bound =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     must(bound.context("bind a loopback port"), "find a free port").port()
 }

@@ -14,8 +14,8 @@ use testbed::Options;
 
 use crate::stage::{Operator, Stage, repository};
 use tell::{
-    SCENE, aws_name, condition, find, heading, in_aws, object, objects, pending, say, sent, show,
-    show_conditions, text, until, watch,
+    SCENE, aws_name, condition, find, heading, in_aws, object, objects, pending, say, sent, show, show_conditions,
+    text, until, watch,
 };
 
 /// AWS takes 12 minutes to start a fleet and 5 to stop it; 120 times faster that is 6 and 2.5 seconds.
@@ -40,10 +40,7 @@ pub async fn play(keep: bool) -> Result<()> {
     let mut stage = Stage::start(Options::default(), &SIMULATOR).await?;
     let done = play_on(&mut stage, keep, began).await;
     if let Err(error) = done {
-        return Err(error.context(format!(
-            "the demo stopped; logs will be in {}",
-            stage.keep_logs().display()
-        )));
+        return Err(error.context(format!("the demo stopped; logs will be in {}", stage.keep_logs().display())));
     }
     Ok(())
 }
@@ -58,15 +55,7 @@ async fn play_on(stage: &mut Stage, keep: bool, began: Instant) -> Result<()> {
         stage.simulator.url(),
         operator.daemon.pid()
     ));
-    show(
-        stage,
-        &[
-            "get",
-            "crd",
-            "-o",
-            "custom-columns=NAME:.metadata.name,SHORT:.spec.names.shortNames[0]",
-        ],
-    )?;
+    show(stage, &["get", "crd", "-o", "custom-columns=NAME:.metadata.name,SHORT:.spec.names.shortNames[0]"])?;
 
     let fleet = example_fleet()?;
     create(stage)?;
@@ -78,19 +67,10 @@ async fn play_on(stage: &mut Stage, keep: bool, began: Instant) -> Result<()> {
     }
     delete(stage, &fleet)?;
     no_violations(stage)?;
-    ensure!(
-        operator.daemon.is_running(),
-        "the operator has ended on its own"
-    );
+    ensure!(operator.daemon.is_running(), "the operator has ended on its own");
     let code = operator.daemon.stop();
-    ensure!(
-        code == Some(0),
-        "the operator ended with {code:?} after SIGTERM, not with 0"
-    );
-    say(&format!(
-        "\nThe demo is done in {} s; all is cleaned up.",
-        began.elapsed().as_secs()
-    ));
+    ensure!(code == Some(0), "the operator ended with {code:?} after SIGTERM, not with 0");
+    say(&format!("\nThe demo is done in {} s; all is cleaned up.", began.elapsed().as_secs()));
     Ok(())
 }
 
@@ -100,21 +80,9 @@ fn create(stage: &Stage) -> Result<()> {
     show(stage, &["apply", "-f", &examples])?;
     watch(stage, "all fleets become Ready", || {
         let fleets = objects(stage)?;
-        Ok(!fleets.is_empty()
-            && fleets
-                .iter()
-                .all(|fleet| condition(fleet, "Ready").0 == "True"))
+        Ok(!fleets.is_empty() && fleets.iter().all(|fleet| condition(fleet, "Ready").0 == "True"))
     })?;
-    show(
-        stage,
-        &[
-            "wait",
-            "--for=condition=Ready",
-            "asfleet",
-            "--all",
-            "--timeout=10s",
-        ],
-    )?;
+    show(stage, &["wait", "--for=condition=Ready", "asfleet", "--all", "--timeout=10s"])?;
     Ok(())
 }
 
@@ -123,10 +91,7 @@ fn gentle_change(stage: &Stage, fleet: &str) -> Result<()> {
     let before = stage.simulator.audit()?.len();
     let patch = r#"{"spec":{"displayName":"Design Desktop 2"}}"#;
     let asked = Instant::now();
-    show(
-        stage,
-        &["patch", "asfleet", fleet, "--type=merge", "-p", patch],
-    )?;
+    show(stage, &["patch", "asfleet", fleet, "--type=merge", "-p", patch])?;
     let end = Instant::now() + SCENE;
     loop {
         let aws = in_aws(stage, fleet)?;
@@ -135,25 +100,16 @@ fn gentle_change(stage: &Stage, fleet: &str) -> Result<()> {
         if text(&aws, "/DisplayName") == "Design Desktop 2" {
             break;
         }
-        ensure!(
-            Instant::now() < end,
-            "AWS has not got the new name in {SCENE:?}"
-        );
+        ensure!(Instant::now() < end, "AWS has not got the new name in {SCENE:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
     say(&format!(
         "AWS has the new name {} ms after kubectl was called; state RUNNING all the time",
         asked.elapsed().as_millis()
     ));
-    until("the object says so too", || {
-        Ok(condition(&object(stage, fleet)?, "Synced").0 == "True")
-    })?;
+    until("the object says so too", || Ok(condition(&object(stage, fleet)?, "Synced").0 == "True"))?;
     show(stage, &["get", "asfleet", fleet])?;
-    ensure!(
-        sent(stage, fleet, before)? == ["UpdateFleet"],
-        "sent to AWS: {:?}",
-        sent(stage, fleet, before)?
-    );
+    ensure!(sent(stage, fleet, before)? == ["UpdateFleet"], "sent to AWS: {:?}", sent(stage, fleet, before)?);
     say("AWS writes for it: one UpdateFleet");
     Ok(())
 }
@@ -161,87 +117,45 @@ fn gentle_change(stage: &Stage, fleet: &str) -> Result<()> {
 fn careful_change(stage: &Stage, fleet: &str) -> Result<()> {
     heading("3. A new instanceType needs a stopped fleet, and somebody is using it");
     let aws_name = aws_name(stage, fleet)?;
-    stage
-        .simulator
-        .appstream("CreateStack", &json!({ "Name": STACK }))?;
-    stage.simulator.appstream(
-        "AssociateFleet",
-        &json!({ "StackName": STACK, "FleetName": aws_name }),
-    )?;
+    stage.simulator.appstream("CreateStack", &json!({ "Name": STACK }))?;
+    stage.simulator.appstream("AssociateFleet", &json!({ "StackName": STACK, "FleetName": aws_name }))?;
     let session = stage.simulator.open_session(STACK, &aws_name, "ada")?;
-    say(&format!(
-        "(in AWS) user ada streams from {aws_name} through the stack {STACK}"
-    ));
+    say(&format!("(in AWS) user ada streams from {aws_name} through the stack {STACK}"));
     let old = text(&in_aws(stage, fleet)?, "/InstanceType");
-    let new = if old == "stream.standard.large" {
-        "stream.standard.xlarge"
-    } else {
-        "stream.standard.large"
-    };
+    let new = if old == "stream.standard.large" { "stream.standard.xlarge" } else { "stream.standard.large" };
     let before = stage.simulator.audit()?.len();
     show(
         stage,
-        &[
-            "patch",
-            "asfleet",
-            fleet,
-            "--type=merge",
-            "-p",
-            &json!({"spec": {"instanceType": new}}).to_string(),
-        ],
+        &["patch", "asfleet", fleet, "--type=merge", "-p", &json!({"spec": {"instanceType": new}}).to_string()],
     )?;
     until("the object says what it waits for", || {
         let (status, _, message) = condition(&object(stage, fleet)?, "Synced");
-        Ok(status == "False"
-            && message.contains("instanceType")
-            && pending(stage, fleet)?.contains("session"))
+        Ok(status == "False" && message.contains("instanceType") && pending(stage, fleet)?.contains("session"))
     })?;
     show_conditions(stage, fleet)?;
-    show(
-        stage,
-        &[
-            "get",
-            "asfleet",
-            fleet,
-            "-o",
-            "jsonpath={.status.pendingChanges}",
-        ],
-    )?;
+    show(stage, &["get", "asfleet", fleet, "-o", "jsonpath={.status.pendingChanges}"])?;
 
     let end = Instant::now() + LOOK;
     while Instant::now() < end {
         let state = text(&in_aws(stage, fleet)?, "/State");
-        ensure!(
-            state == "RUNNING",
-            "the fleet left RUNNING under a user: {state}"
-        );
+        ensure!(state == "RUNNING", "the fleet left RUNNING under a user: {state}");
         std::thread::sleep(Duration::from_millis(100));
     }
-    ensure!(
-        !sent(stage, fleet, before)?.contains(&"StopFleet".to_owned()),
-        "the fleet was stopped under a user"
-    );
-    say(&format!(
-        "{} seconds later the fleet is RUNNING and ada is still there",
-        LOOK.as_secs()
-    ));
+    ensure!(!sent(stage, fleet, before)?.contains(&"StopFleet".to_owned()), "the fleet was stopped under a user");
+    say(&format!("{} seconds later the fleet is RUNNING and ada is still there", LOOK.as_secs()));
 
     stage.simulator.end_session(&session)?;
     say("(in AWS) ada leaves");
     let mut states: Vec<String> = Vec::new();
-    watch(
-        stage,
-        "the fleet runs with the new instanceType and is Ready",
-        || {
-            let aws = in_aws(stage, fleet)?;
-            let state = text(&aws, "/State");
-            if states.last() != Some(&state) {
-                states.push(state.clone());
-            }
-            let ready = condition(&object(stage, fleet)?, "Ready").0 == "True";
-            Ok(state == "RUNNING" && text(&aws, "/InstanceType") == new && ready)
-        },
-    )?;
+    watch(stage, "the fleet runs with the new instanceType and is Ready", || {
+        let aws = in_aws(stage, fleet)?;
+        let state = text(&aws, "/State");
+        if states.last() != Some(&state) {
+            states.push(state.clone());
+        }
+        let ready = condition(&object(stage, fleet)?, "Ready").0 == "True";
+        Ok(state == "RUNNING" && text(&aws, "/InstanceType") == new && ready)
+    })?;
     let writes = sent(stage, fleet, before)?;
     say(&format!("states seen in AWS: {}", states.join(" -> ")));
     say(&format!("AWS writes for it: {}", writes.join(", ")));
@@ -249,87 +163,39 @@ fn careful_change(stage: &Stage, fleet: &str) -> Result<()> {
         .iter()
         .map(|operation| writes.iter().position(|write| write == operation))
         .collect();
-    ensure!(
-        order[0].is_some() && order[0] < order[1],
-        "not stopped and started: {writes:?}"
-    );
+    ensure!(order[0].is_some() && order[0] < order[1], "not stopped and started: {writes:?}");
     Ok(())
 }
 
 fn scale(stage: &Stage, fleet: &str) -> Result<()> {
     heading("4. kubectl scale");
-    let now = in_aws(stage, fleet)?
-        .pointer("/ComputeCapacityStatus/Desired")
-        .and_then(Value::as_i64)
-        .unwrap_or(0);
+    let now = in_aws(stage, fleet)?.pointer("/ComputeCapacityStatus/Desired").and_then(Value::as_i64).unwrap_or(0);
     let wanted = now + 2;
-    show(
-        stage,
-        &[
-            "scale",
-            &format!("asfleet/{fleet}"),
-            &format!("--replicas={wanted}"),
-        ],
-    )?;
+    show(stage, &["scale", &format!("asfleet/{fleet}"), &format!("--replicas={wanted}")])?;
     watch(stage, "AWS has the new capacity", || {
         let aws = in_aws(stage, fleet)?;
         ensure!(text(&aws, "/State") == "RUNNING", "the fleet left RUNNING");
-        Ok(aws
-            .pointer("/ComputeCapacityStatus/Desired")
-            .and_then(Value::as_i64)
-            == Some(wanted))
+        Ok(aws.pointer("/ComputeCapacityStatus/Desired").and_then(Value::as_i64) == Some(wanted))
     })?;
-    show(
-        stage,
-        &[
-            "wait",
-            "--for=condition=Ready",
-            &format!("asfleet/{fleet}"),
-            "--timeout=60s",
-        ],
-    )?;
+    show(stage, &["wait", "--for=condition=Ready", &format!("asfleet/{fleet}"), "--timeout=60s"])?;
     Ok(())
 }
 
 fn delete(stage: &Stage, fleet: &str) -> Result<()> {
-    heading(
-        "5. Deletion waits for AWS: for the stack that uses the fleet, then until the fleet is gone",
-    );
+    heading("5. Deletion waits for AWS: for the stack that uses the fleet, then until the fleet is gone");
     let aws_name = aws_name(stage, fleet)?;
     show(stage, &["delete", "asfleet", fleet, "--wait=false"])?;
     until("the object names the stack that it waits for", || {
-        Ok(object(stage, fleet)?
-            .pointer("/status/conditions")
-            .is_some_and(|all| all.to_string().contains(STACK)))
+        Ok(object(stage, fleet)?.pointer("/status/conditions").is_some_and(|all| all.to_string().contains(STACK)))
     })?;
     show_conditions(stage, fleet)?;
-    ensure!(
-        in_aws(stage, fleet)?.is_object(),
-        "the fleet went although a stack uses it"
-    );
-    stage.simulator.appstream(
-        "DisassociateFleet",
-        &json!({ "StackName": STACK, "FleetName": aws_name }),
-    )?;
+    ensure!(in_aws(stage, fleet)?.is_object(), "the fleet went although a stack uses it");
+    stage.simulator.appstream("DisassociateFleet", &json!({ "StackName": STACK, "FleetName": aws_name }))?;
     say(&format!("(in AWS) the stack {STACK} lets go of the fleet"));
-    watch(stage, "the fleet is gone", || {
-        Ok(find(stage, fleet)?.is_none())
-    })?;
-    ensure!(
-        stage.simulator.fleet(&aws_name)?.is_none(),
-        "the object went before the fleet in AWS"
-    );
+    watch(stage, "the fleet is gone", || Ok(find(stage, fleet)?.is_none()))?;
+    ensure!(stage.simulator.fleet(&aws_name)?.is_none(), "the object went before the fleet in AWS");
     say(&format!("AWS has no fleet {aws_name} any more"));
-    show(
-        stage,
-        &[
-            "delete",
-            "-f",
-            &examples(),
-            "--ignore-not-found",
-            "--wait=false",
-        ],
-    )?;
+    show(stage, &["delete", "-f", &examples(), "--ignore-not-found", "--wait=false"])?;
     watch(stage, "all are gone", || Ok(objects(stage)?.is_empty()))?;
     let left = stage.simulator.fleets()?;
     ensure!(left.is_empty(), "left in AWS: {left:?}");
@@ -342,9 +208,7 @@ fn no_violations(stage: &Stage) -> Result<()> {
     let violations = stage.simulator.violations()?;
     let requests = stage.simulator.audit()?.len();
     ensure!(violations.is_empty(), "violations: {violations:#?}");
-    say(&format!(
-        "{requests} requests reached AWS; violations: none"
-    ));
+    say(&format!("{requests} requests reached AWS; violations: none"));
     Ok(())
 }
 
@@ -354,10 +218,7 @@ async fn stay(stage: &Stage, operator: &Operator) -> Result<()> {
     heading("KEEP=1: everything stays up until Ctrl-C. In another terminal:");
     let kubectl = stage.kubectl(&[]);
     let kubectl = std::path::Path::new(kubectl.get_program());
-    say(&format!(
-        "  export KUBECONFIG={}",
-        stage.kubeconfig.display()
-    ));
+    say(&format!("  export KUBECONFIG={}", stage.kubeconfig.display()));
     if let Some(folder) = kubectl.parent() {
         say(&format!("  export PATH={}:$PATH", folder.display()));
     }
@@ -367,15 +228,8 @@ async fn stay(stage: &Stage, operator: &Operator) -> Result<()> {
         stage.simulator.url()
     ));
     say("  aws appstream describe-fleets");
-    say(&format!(
-        "  curl {}/_sim/violations; curl http://127.0.0.1:{}/metrics",
-        stage.simulator.url(),
-        operator.port
-    ));
-    say(&format!(
-        "  tail -f {}",
-        operator.daemon.log_path().display()
-    ));
+    say(&format!("  curl {}/_sim/violations; curl http://127.0.0.1:{}/metrics", stage.simulator.url(), operator.port));
+    say(&format!("  tail -f {}", operator.daemon.log_path().display()));
     tokio::signal::ctrl_c().await.context("wait for Ctrl-C")?;
     Ok(())
 }
@@ -385,9 +239,7 @@ async fn enter_namespace(stage: &mut Stage) -> Result<()> {
     let api = Api::<Namespace>::all(stage.control_plane.admin_client().await);
     let mut namespace = Namespace::default();
     namespace.metadata.name = Some(NAMESPACE.to_owned());
-    api.create(&PostParams::default(), &namespace)
-        .await
-        .context("create the demo's namespace")?;
+    api.create(&PostParams::default(), &namespace).await.context("create the demo's namespace")?;
     let mut kubeconfig = stage.control_plane.admin();
     for context in &mut kubeconfig.contexts {
         if let Some(context) = &mut context.context {
@@ -403,17 +255,11 @@ fn example_fleet() -> Result<String> {
     let path = repository().join("examples").join(EXAMPLE);
     let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     let documents = serde_yaml::Deserializer::from_str(&text).map(serde::Deserialize::deserialize);
-    let documents = documents
-        .collect::<Result<Vec<Value>, _>>()
-        .with_context(|| format!("parse {}", path.display()))?;
-    let fleet = documents
-        .iter()
-        .find(|document| document["kind"] == "Fleet");
-    let name = fleet
-        .and_then(|fleet| fleet.pointer("/metadata/name"))
-        .and_then(Value::as_str);
-    name.map(str::to_owned)
-        .with_context(|| format!("find a Fleet in {}", path.display()))
+    let documents =
+        documents.collect::<Result<Vec<Value>, _>>().with_context(|| format!("parse {}", path.display()))?;
+    let fleet = documents.iter().find(|document| document["kind"] == "Fleet");
+    let name = fleet.and_then(|fleet| fleet.pointer("/metadata/name")).and_then(Value::as_str);
+    name.map(str::to_owned).with_context(|| format!("find a Fleet in {}", path.display()))
 }
 
 fn examples() -> String {

@@ -10,26 +10,16 @@ use serde_json::Value;
 /// Asks and returns the answer's text; an error when its status is not 2xx.
 ///
 /// HTTP/1.0: the server answers in one piece and closes, so that no framing has to be read.
-pub fn ask(
-    port: u16,
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: &str,
-) -> Result<String> {
+pub fn ask(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Result<String> {
     let asking = || format!("{method} http://127.0.0.1:{port}{path}");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     // Programs on the same machine answer in milliseconds; a busy one gets time.
     let patience = Duration::from_secs(20);
     let mut stream = TcpStream::connect_timeout(&address, patience).with_context(asking)?;
-    stream
-        .set_read_timeout(Some(patience))
-        .with_context(asking)?;
+    stream.set_read_timeout(Some(patience)).with_context(asking)?;
     stream.set_nodelay(true).with_context(asking)?;
-    let mut request = format!(
-        "{method} {path} HTTP/1.0\r\nhost: 127.0.0.1:{port}\r\ncontent-length: {}\r\n",
-        body.len()
-    );
+    let mut request =
+        format!("{method} {path} HTTP/1.0\r\nhost: 127.0.0.1:{port}\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -39,15 +29,9 @@ pub fn ask(
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).with_context(asking)?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    let (head, text) = answer
-        .split_once("\r\n\r\n")
-        .with_context(|| format!("{}: no HTTP answer", asking()))?;
+    let (head, text) = answer.split_once("\r\n\r\n").with_context(|| format!("{}: no HTTP answer", asking()))?;
     let status = head.split_whitespace().nth(1).unwrap_or_default();
-    ensure!(
-        status.starts_with('2'),
-        "{}: status {status}: {text}",
-        asking()
-    );
+    ensure!(status.starts_with('2'), "{}: status {status}: {text}", asking());
     Ok(text.to_owned())
 }
 
@@ -59,13 +43,7 @@ pub fn get(port: u16, path: &str) -> Result<Value> {
 
 /// POST of JSON, and the answer as JSON (null when it is empty).
 pub fn post(port: u16, path: &str, body: &Value) -> Result<Value> {
-    let text = ask(
-        port,
-        "POST",
-        path,
-        &[("content-type", "application/json")],
-        &body.to_string(),
-    )?;
+    let text = ask(port, "POST", path, &[("content-type", "application/json")], &body.to_string())?;
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }

@@ -8,11 +8,7 @@ use serde_json::{Value, json};
 use crate::certs::Identity;
 
 /// A kubeconfig for a user who shows a client certificate.
-pub(crate) fn with_certificate(
-    url: &str,
-    authority: &str,
-    identity: &Identity,
-) -> Result<Kubeconfig> {
+pub(crate) fn with_certificate(url: &str, authority: &str, identity: &Identity) -> Result<Kubeconfig> {
     let user = json!({
         "client-certificate-data": base64(&identity.certificate),
         "client-key-data": base64(&identity.key),

@@ -45,20 +45,10 @@ async fn main() -> ExitCode {
     let done = match Testbed::parse() {
         Testbed::ControlPlane => control_plane(),
         Testbed::Demo { keep } => demo::play(keep).await,
-        Testbed::Bench {
-            mut sizes,
-            more,
-            resync,
-            write,
-        } => {
+        Testbed::Bench { mut sizes, more, resync, write } => {
             sizes.extend(more);
             let resync = std::time::Duration::from_secs(resync);
-            bench::measure(&bench::Settings {
-                sizes,
-                resync,
-                write,
-            })
-            .await
+            bench::measure(&bench::Settings { sizes, resync, write }).await
         }
     };
     match done {
@@ -72,12 +62,7 @@ async fn main() -> ExitCode {
 
 fn control_plane() -> anyhow::Result<()> {
     let binaries = testbed::Binaries::find_or_build()?;
-    for path in [
-        binaries.etcd,
-        binaries.apiserver,
-        binaries.controller_manager,
-        binaries.kubectl,
-    ] {
+    for path in [binaries.etcd, binaries.apiserver, binaries.controller_manager, binaries.kubectl] {
         println!("{}", path.display());
     }
     Ok(())

@@ -50,10 +50,7 @@ impl Scratch {
             .context("make a temp folder")?
             .keep();
         let own_name = folder.file_name().unwrap_or_default().to_owned();
-        let kept_logs = target_folder()
-            .join("testbed-logs")
-            .join(std::process::id().to_string())
-            .join(own_name);
+        let kept_logs = target_folder().join("testbed-logs").join(std::process::id().to_string()).join(own_name);
         let guard = Command::new("/bin/sh")
             .args(["-c", GUARD, "windlass-scratch"])
             .args([&folder, &kept_logs])
@@ -65,14 +62,9 @@ impl Scratch {
             .process_group(0)
             .spawn()
             .context("start the shell that removes the temp folder")?;
-        fs::create_dir(folder.join("logs"))
-            .with_context(|| format!("make {}/logs", folder.display()))?;
+        fs::create_dir(folder.join("logs")).with_context(|| format!("make {}/logs", folder.display()))?;
         live().push((folder.clone(), kept_logs.clone()));
-        Ok(Self {
-            folder,
-            kept_logs,
-            guard: Some(guard),
-        })
+        Ok(Self { folder, kept_logs, guard: Some(guard) })
     }
 
     /// The folder of this process for programs that belong to no control plane. It goes when the process ends.
@@ -130,9 +122,7 @@ impl Drop for Scratch {
 #[must_use]
 pub fn target_folder() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
-    let target = program
-        .ancestors()
-        .find(|folder| folder.join("CACHEDIR.TAG").exists());
+    let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
     target.map_or_else(std::env::temp_dir, Path::to_path_buf)
 }
 

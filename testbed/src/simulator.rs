@@ -27,18 +27,13 @@ impl Simulator {
     pub fn start(scratch: &Scratch, program: &Path, flags: &[&str]) -> Result<Self> {
         let port = free_port();
         let mut command = Command::new(program);
-        command
-            .arg(format!("--listen=127.0.0.1:{port}"))
-            .args(flags);
+        command.arg(format!("--listen=127.0.0.1:{port}")).args(flags);
         let daemon = Daemon::spawn_in(scratch, "windlass-simulator", command)?;
         let simulator = Self { daemon, port };
         let end = Instant::now() + Duration::from_secs(20);
         while let Err(error) = simulator.violations() {
             if let Some(code) = simulator.daemon.exit_code() {
-                bail!(
-                    "windlass-simulator ended with code {code}:\n{}",
-                    simulator.daemon.log()
-                );
+                bail!("windlass-simulator ended with code {code}:\n{}", simulator.daemon.log());
             }
             if Instant::now() >= end {
                 return Err(error.context("wait until the simulator answers"));
@@ -70,26 +65,15 @@ impl Simulator {
 
     /// A user begins to stream from the fleet through the stack. Returns the session's id.
     pub fn open_session(&self, stack: &str, fleet: &str, user: &str) -> Result<String> {
-        let body =
-            json!({ "stack": stack, "fleet": fleet, "user": user, "authenticationType": "API" });
+        let body = json!({ "stack": stack, "fleet": fleet, "user": user, "authenticationType": "API" });
         let answer = http::post(self.port, "/_sim/sessions", &body)?;
-        let id = answer
-            .get("id")
-            .and_then(Value::as_str)
-            .context("the simulator opened a session without an id")?;
+        let id = answer.get("id").and_then(Value::as_str).context("the simulator opened a session without an id")?;
         Ok(id.to_owned())
     }
 
     /// The user leaves.
     pub fn end_session(&self, id: &str) -> Result<()> {
-        http::ask(
-            self.port,
-            "DELETE",
-            &format!("/_sim/sessions/{id}"),
-            &[],
-            "",
-        )
-        .map(|_| ())
+        http::ask(self.port, "DELETE", &format!("/_sim/sessions/{id}"), &[], "").map(|_| ())
     }
 
     /// One AppStream call over the JSON protocol, as the aws CLI makes it.
@@ -113,10 +97,7 @@ impl Simulator {
 
     /// The fleet as AWS describes it, or nothing when there is none of this name.
     pub fn fleet(&self, name: &str) -> Result<Option<Value>> {
-        Ok(self
-            .fleets()?
-            .into_iter()
-            .find(|fleet| fleet.get("Name").and_then(Value::as_str) == Some(name)))
+        Ok(self.fleets()?.into_iter().find(|fleet| fleet.get("Name").and_then(Value::as_str) == Some(name)))
     }
 
     /// All fleets as AWS describes them.

@@ -37,23 +37,13 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 impl Stage {
     /// Starts both. `simulator_flags` go to `windlass-simulator` as they are.
     pub async fn start(options: Options, simulator_flags: &[&str]) -> Result<Self> {
-        let control_plane =
-            tokio::task::spawn_blocking(move || ControlPlane::start(options)).await??;
-        let simulator = Simulator::start(
-            control_plane.folder(),
-            &program("windlass-simulator")?,
-            simulator_flags,
-        )?;
+        let control_plane = tokio::task::spawn_blocking(move || ControlPlane::start(options)).await??;
+        let simulator = Simulator::start(control_plane.folder(), &program("windlass-simulator")?, simulator_flags)?;
         control_plane.apply_crds(repository().join("crds")).await?;
         let kubeconfig = control_plane.write_kubeconfig(&control_plane.admin());
         let operator = control_plane.user(OPERATOR_USER, &["system:masters"]);
         let operator_kubeconfig = control_plane.write_kubeconfig(&operator);
-        Ok(Self {
-            simulator,
-            control_plane,
-            kubeconfig,
-            operator_kubeconfig,
-        })
+        Ok(Self { simulator, control_plane, kubeconfig, operator_kubeconfig })
     }
 
     /// Starts `windlass run` against both; `flags` are added to those that it needs here.
@@ -61,15 +51,7 @@ impl Stage {
         let port = free_port();
         let mut command = Command::new(program("windlass")?);
         command
-            .args([
-                "run",
-                "--region",
-                "us-east-1",
-                "--cluster-id",
-                "demo",
-                "--lease-namespace",
-                "default",
-            ])
+            .args(["run", "--region", "us-east-1", "--cluster-id", "demo", "--lease-namespace", "default"])
             .arg(format!("--listen=127.0.0.1:{port}"))
             .args(flags)
             .env("KUBECONFIG", &self.operator_kubeconfig)
@@ -78,11 +60,7 @@ impl Stage {
             .env("AWS_SECRET_ACCESS_KEY", "any-secret-will-do");
         let started = Instant::now();
         let daemon = Daemon::spawn_in(self.control_plane.folder(), "windlass", command)?;
-        Ok(Operator {
-            daemon,
-            port,
-            started,
-        })
+        Ok(Operator { daemon, port, started })
     }
 
     /// A kubectl command for the administrator.
@@ -118,10 +96,7 @@ impl Operator {
 
 /// The repository's folder, where `crds/` and `examples/` are.
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."))
-        .to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf()
 }
 
 /// A program of this workspace, built into the same folder as this one.
@@ -129,10 +104,7 @@ pub fn program(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("find the folder of this program")?;
     let path = own.with_file_name(name);
     if !path.is_file() {
-        bail!(
-            "{} is not built: run cargo build --workspace",
-            path.display()
-        );
+        bail!("{} is not built: run cargo build --workspace", path.display());
     }
     Ok(path)
 }

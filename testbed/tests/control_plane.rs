@@ -20,9 +20,7 @@ async fn the_administrator_may_do_everything_and_readyz_says_ok() {
     assert_eq!(client.request_text(request).await.unwrap(), "ok");
     let namespace = cp.namespace("admin").await;
     let api = Api::<ConfigMap>::namespaced(client.clone(), &namespace);
-    api.create(&PostParams::default(), &config_map("one"))
-        .await
-        .unwrap();
+    api.create(&PostParams::default(), &config_map("one")).await.unwrap();
     assert_eq!(names(&api).await.unwrap(), ["one"]);
     let version = client.apiserver_version().await.unwrap();
     assert_eq!(version.git_version, testbed::version());
@@ -35,23 +33,14 @@ async fn a_plain_user_is_refused_by_rbac_until_a_role_is_bound_to_a_group() {
     let user = cp.user("ada", &["team-a", "team-b"]);
     let api = Api::<ConfigMap>::namespaced(client(user).await, &namespace);
     let refusal = names(&api).await.unwrap_err().to_string();
-    assert!(
-        refusal.contains("User \"ada\" cannot list resource \"configmaps\""),
-        "{refusal}"
-    );
+    assert!(refusal.contains("User \"ada\" cannot list resource \"configmaps\""), "{refusal}");
     let kubeconfig = cp.write_kubeconfig(&cp.admin());
     let kubectl = |arguments: &[&str]| {
         let mut command = cp.kubectl(&kubeconfig);
         let done = command.arg("--namespace").arg(&namespace).args(arguments);
         assert!(done.output().unwrap().status.success(), "{arguments:?}");
     };
-    let role = [
-        "create",
-        "role",
-        "reader",
-        "--verb=list",
-        "--resource=configmaps",
-    ];
+    let role = ["create", "role", "reader", "--verb=list", "--resource=configmaps"];
     kubectl(&role);
     // Each group alone is enough: both arrive. The API server's authorizer reads role bindings through a watch.
     for group in ["team-b", "team-a"] {
@@ -71,18 +60,10 @@ async fn a_service_accounts_token_is_known_by_its_name() {
     let kubeconfig = cp.write_kubeconfig(&robot);
     let whoami = cp
         .kubectl(&kubeconfig)
-        .args([
-            "auth",
-            "whoami",
-            "-o",
-            "jsonpath={.status.userInfo.username}",
-        ])
+        .args(["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"])
         .output()
         .unwrap();
-    assert_eq!(
-        String::from_utf8_lossy(&whoami.stdout),
-        format!("system:serviceaccount:{namespace}:robot")
-    );
+    assert_eq!(String::from_utf8_lossy(&whoami.stdout), format!("system:serviceaccount:{namespace}:robot"));
     let api = Api::<ConfigMap>::namespaced(client(robot).await, &namespace);
     let refusal = names(&api).await.unwrap_err().to_string();
     assert!(refusal.contains("cannot list resource"), "{refusal}");
@@ -96,44 +77,25 @@ async fn definitions_are_served_when_they_have_been_applied_also_the_second_time
     for _ in 0..2 {
         cp.apply_crds(folder.path()).await.unwrap();
         let kubeconfig = cp.write_kubeconfig(&cp.admin());
-        let listed = cp
-            .kubectl(&kubeconfig)
-            .args(["get", "widgets.test.windlass.dev", "-A", "-o", "name"])
-            .output()
-            .unwrap();
-        assert!(
-            listed.status.success(),
-            "{}",
-            String::from_utf8_lossy(&listed.stderr)
-        );
+        let listed =
+            cp.kubectl(&kubeconfig).args(["get", "widgets.test.windlass.dev", "-A", "-o", "name"]).output().unwrap();
+        assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     }
     let empty = tempfile::tempdir().unwrap();
     let error = cp.apply_crds(empty.path()).await.unwrap_err().to_string();
-    assert!(
-        error.starts_with("no CustomResourceDefinition in "),
-        "{error}"
-    );
+    assert!(error.starts_with("no CustomResourceDefinition in "), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_its_controller_manager_a_deleted_namespace_goes_with_all_that_is_in_it() {
-    let options = Options {
-        controller_manager: true,
-        audit_log: true,
-    };
+    let options = Options { controller_manager: true, audit_log: true };
     let cp = ControlPlane::start(options).unwrap();
     let client = cp.admin_client().await;
     let namespace = cp.namespace("doomed").await;
     let inside = Api::<ConfigMap>::namespaced(client.clone(), &namespace);
-    inside
-        .create(&PostParams::default(), &config_map("inside"))
-        .await
-        .unwrap();
+    inside.create(&PostParams::default(), &config_map("inside")).await.unwrap();
     let namespaces = Api::<Namespace>::all(client);
-    namespaces
-        .delete(&namespace, &DeleteParams::default())
-        .await
-        .unwrap();
+    namespaces.delete(&namespace, &DeleteParams::default()).await.unwrap();
     let end = Instant::now() + Duration::from_secs(60);
     while namespaces.get_opt(&namespace).await.unwrap().is_some() {
         assert!(Instant::now() < end, "the namespace is still there");
@@ -141,9 +103,8 @@ async fn with_its_controller_manager_a_deleted_namespace_goes_with_all_that_is_i
     }
     assert_eq!(names(&inside).await.unwrap(), Vec::<String>::new());
     let audit = std::fs::read_to_string(cp.audit_log()).unwrap();
-    let deletes = audit.lines().filter(|line| {
-        line.contains(r#""verb":"delete""#) && line.contains(r#""resource":"namespaces""#)
-    });
+    let deletes =
+        audit.lines().filter(|line| line.contains(r#""verb":"delete""#) && line.contains(r#""resource":"namespaces""#));
     assert!(deletes.count() >= 1);
     let (pids, folder) = (cp.pids(), cp.folder().path().to_owned());
     assert_eq!(pids.len(), 3);
@@ -164,9 +125,7 @@ fn a_killed_owner_leaves_no_process_and_no_folder() {
 #[test]
 fn an_interrupted_owner_leaves_no_process_and_no_folder() {
     let (mut owner, pids, folder) = owner("wait");
-    let sent = Command::new("/bin/sh")
-        .args(["-c", &format!("kill -INT {}", owner.id())])
-        .status();
+    let sent = Command::new("/bin/sh").args(["-c", &format!("kill -INT {}", owner.id())]).status();
     assert!(sent.unwrap().success());
     assert!(!owner.wait().unwrap().success());
     gone(&pids, &folder);
@@ -178,14 +137,10 @@ fn a_panic_keeps_the_logs_and_nothing_else() {
     let pid = owner.id();
     assert!(!owner.wait().unwrap().success());
     gone(&pids, &folder);
-    let kept = testbed::target_folder()
-        .join("testbed-logs")
-        .join(pid.to_string());
+    let kept = testbed::target_folder().join("testbed-logs").join(pid.to_string());
     let kept_logs = kept.join(folder.file_name().unwrap());
-    let mut logs: Vec<_> = std::fs::read_dir(&kept_logs)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut logs: Vec<_> =
+        std::fs::read_dir(&kept_logs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     logs.sort();
     assert_eq!(logs, ["etcd-1.log", "kube-apiserver-2.log", "sleep-3.log"]);
     std::fs::remove_dir_all(kept).unwrap();
@@ -245,11 +200,7 @@ fn owner(how: &str) -> (std::process::Child, Vec<u32>, PathBuf) {
     }
     let text = std::fs::read_to_string(told).unwrap();
     let (folder, pids) = text.trim().split_once(' ').unwrap();
-    (
-        child,
-        serde_json::from_str(pids).unwrap(),
-        PathBuf::from(folder),
-    )
+    (child, serde_json::from_str(pids).unwrap(), PathBuf::from(folder))
 }
 
 fn gone(pids: &[u32], folder: &Path) {
@@ -269,12 +220,8 @@ fn gone(pids: &[u32], folder: &Path) {
 /// Those that run; a process that nobody has reaped yet runs no more.
 fn still_running(pids: &[u32]) -> Vec<u32> {
     let runs = |pid: &u32| {
-        let output = Command::new("ps")
-            .args(["-o", "stat=", "-p", &pid.to_string()])
-            .output();
-        let state = String::from_utf8_lossy(&output.unwrap().stdout)
-            .trim()
-            .to_owned();
+        let output = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output();
+        let state = String::from_utf8_lossy(&output.unwrap().stdout).trim().to_owned();
         !state.is_empty() && !state.starts_with('Z')
     };
     pids.iter().copied().filter(|pid| runs(pid)).collect()
@@ -289,9 +236,7 @@ async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
 }
 
 async fn client(kubeconfig: Kubeconfig) -> Client {
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-        .await
-        .unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     Client::try_from(config).unwrap()
 }
 

@@ -29,11 +29,7 @@ impl Load {
     pub fn new(client: kube::Client, namespace: &str, image: String) -> Self {
         let kind = GroupVersionKind::gvk("appstream.windlass.dev", "v1alpha1", "Fleet");
         let resource = ApiResource::from_gvk_with_plural(&kind, "fleets");
-        Self {
-            api: Api::namespaced_with(client, namespace, &resource),
-            resource,
-            image,
-        }
+        Self { api: Api::namespaced_with(client, namespace, &resource), resource, image }
     }
 
     /// The name of the object and of the fleet in AWS.
@@ -52,15 +48,9 @@ impl Load {
                 "displayName": "first",
                 "computeCapacity": { "desiredInstances": 1 },
             }}));
-            self.api
-                .create(&PostParams::default(), &object)
-                .await
-                .with_context(|| format!("create Fleet {name}"))
+            self.api.create(&PostParams::default(), &object).await.with_context(|| format!("create Fleet {name}"))
         });
-        created
-            .buffer_unordered(AT_ONCE)
-            .try_for_each(|_| async { Ok(()) })
-            .await
+        created.buffer_unordered(AT_ONCE).try_for_each(|_| async { Ok(()) }).await
     }
 
     /// Returns when `count` Fleets are Ready, at most after `bound`.
@@ -71,10 +61,7 @@ impl Load {
         while ready.len() < count {
             let left = end.saturating_duration_since(Instant::now());
             let Ok(event) = tokio::time::timeout(left, events.next()).await else {
-                bail!(
-                    "{} of {count} Fleets are Ready after {bound:?}",
-                    ready.len()
-                );
+                bail!("{} of {count} Fleets are Ready after {bound:?}", ready.len());
             };
             match event.context("the watch of the Fleets ended")? {
                 Ok(Event::Apply(object) | Event::InitApply(object)) => {
@@ -98,21 +85,14 @@ impl Load {
         let patch = Patch::Merge(json!({ "spec": { "displayName": display_name } }));
         let sent = SystemTime::now();
         let name = Self::name(number);
-        self.api
-            .patch(&name, &PatchParams::default(), &patch)
-            .await
-            .with_context(|| format!("edit Fleet {name}"))?;
+        self.api.patch(&name, &PatchParams::default(), &patch).await.with_context(|| format!("edit Fleet {name}"))?;
         Ok(sent)
     }
 }
 
 fn is_ready(object: &DynamicObject) -> bool {
     let generation = object.metadata.generation.map(Value::from);
-    let conditions = object
-        .data
-        .pointer("/status/conditions")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
+    let conditions = object.data.pointer("/status/conditions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     conditions.iter().any(|condition| {
         condition["type"] == "Ready"
             && condition["status"] == "True"
@@ -122,24 +102,16 @@ fn is_ready(object: &DynamicObject) -> bool {
 
 /// The operator's writes in the API server's audit log, by resource.
 pub fn kubernetes_writes(audit_log: &Path) -> Result<BTreeMap<String, usize>> {
-    let text =
-        fs::read_to_string(audit_log).with_context(|| format!("read {}", audit_log.display()))?;
+    let text = fs::read_to_string(audit_log).with_context(|| format!("read {}", audit_log.display()))?;
     let mut counts = BTreeMap::new();
     for line in text.lines().filter(|line| line.contains(OPERATOR_USER)) {
         // The last line may be half written.
         let Ok(event) = serde_json::from_str::<Value>(line) else {
             continue;
         };
-        let writes = matches!(
-            event["verb"].as_str(),
-            Some("create" | "update" | "patch" | "delete")
-        );
-        if writes && event.pointer("/user/username").and_then(Value::as_str) == Some(OPERATOR_USER)
-        {
-            let resource = event
-                .pointer("/objectRef/resource")
-                .and_then(Value::as_str)
-                .unwrap_or("none");
+        let writes = matches!(event["verb"].as_str(), Some("create" | "update" | "patch" | "delete"));
+        if writes && event.pointer("/user/username").and_then(Value::as_str) == Some(OPERATOR_USER) {
+            let resource = event.pointer("/objectRef/resource").and_then(Value::as_str).unwrap_or("none");
             *counts.entry(resource.to_owned()).or_default() += 1;
         }
     }
@@ -148,9 +120,5 @@ pub fn kubernetes_writes(audit_log: &Path) -> Result<BTreeMap<String, usize>> {
 
 /// All of them but those of the Lease, which belong to no object and go on for ever.
 pub fn without_leases(counts: &BTreeMap<String, usize>) -> usize {
-    counts
-        .iter()
-        .filter(|(resource, _)| *resource != "leases")
-        .map(|(_, count)| count)
-        .sum()
+    counts.iter().filter(|(resource, _)| *resource != "leases").map(|(_, count)| count).sum()
 }

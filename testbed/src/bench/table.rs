@@ -54,13 +54,7 @@ const ROWS: [Row; 11] = [
     Row {
         name: "cold start to first AWS call (CPU)",
         goal: "< 1 s",
-        figure: |m| {
-            format!(
-                "{:.2} s ({:.2} s)",
-                m.cold_start.as_secs_f64(),
-                m.cold_start_cpu.as_secs_f64()
-            )
-        },
+        figure: |m| format!("{:.2} s ({:.2} s)", m.cold_start.as_secs_f64(), m.cold_start_cpu.as_secs_f64()),
         reached: |m| m.cold_start < Duration::from_secs(1),
     },
     Row {
@@ -110,12 +104,7 @@ const ROWS: [Row; 11] = [
     Row {
         name: "AWS and Kubernetes writes in three resyncs, settled",
         goal: "0 and 0",
-        figure: |m| {
-            format!(
-                "{} and {}",
-                m.aws_writes_settled, m.kubernetes_writes_settled
-            )
-        },
+        figure: |m| format!("{} and {}", m.aws_writes_settled, m.kubernetes_writes_settled),
         reached: |m| m.aws_writes_settled == 0 && m.kubernetes_writes_settled == 0,
     },
     Row {
@@ -150,28 +139,12 @@ const BINARY_GOAL_MB: f64 = 30.0;
 /// The table. A figure that falls short of its goal is marked.
 pub fn markdown(all: &[Measured], binary: u64, resync: Duration) -> String {
     let mut text = String::new();
-    let sizes: Vec<_> = all
-        .iter()
-        .map(|measured| format!("N = {}", measured.size))
-        .collect();
-    let _ = writeln!(
-        text,
-        "| figure (Fleets; resync {} s) | goal | {} |",
-        resync.as_secs(),
-        sizes.join(" | ")
-    );
+    let sizes: Vec<_> = all.iter().map(|measured| format!("N = {}", measured.size)).collect();
+    let _ = writeln!(text, "| figure (Fleets; resync {} s) | goal | {} |", resync.as_secs(), sizes.join(" | "));
     let _ = writeln!(text, "|---|---|{}", "---|".repeat(all.len()));
     for row in &ROWS {
-        let figures = all
-            .iter()
-            .map(|measured| mark((row.figure)(measured), (row.reached)(measured)));
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} |",
-            row.name,
-            row.goal,
-            figures.collect::<Vec<_>>().join(" | ")
-        );
+        let figures = all.iter().map(|measured| mark((row.figure)(measured), (row.reached)(measured)));
+        let _ = writeln!(text, "| {} | {} | {} |", row.name, row.goal, figures.collect::<Vec<_>>().join(" | "));
     }
     let size = binary as f64 / 1e6;
     let figure = mark(format!("{size:.1} MB"), size <= BINARY_GOAL_MB);
@@ -185,11 +158,7 @@ pub fn markdown(all: &[Measured], binary: u64, resync: Duration) -> String {
 
 /// Writes `docs/performance.md` with the table and what it was measured on.
 pub fn write(table: &str) -> Result<()> {
-    let rustc = Command::new("rustc")
-        .arg("--version")
-        .output()
-        .map(|output| output.stdout)
-        .unwrap_or_default();
+    let rustc = Command::new("rustc").arg("--version").output().map(|output| output.stdout).unwrap_or_default();
     let page = format!(
         "# Performance\n\n\
          Measured by `make bench` (`BENCH_WRITE=1` writes this page): a real kube-apiserver and etcd, the simulator with a \
@@ -208,20 +177,12 @@ pub fn write(table: &str) -> Result<()> {
 }
 
 fn mark(figure: String, reached: bool) -> String {
-    if reached {
-        figure
-    } else {
-        format!("**{figure}** !")
-    }
+    if reached { figure } else { format!("**{figure}** !") }
 }
 
 fn latency(all: &[Duration]) -> String {
     let (median, max) = median_and_max(all);
-    format!(
-        "{:.0} / {:.0} ms",
-        median.as_secs_f64() * 1e3,
-        max.as_secs_f64() * 1e3
-    )
+    format!("{:.0} / {:.0} ms", median.as_secs_f64() * 1e3, max.as_secs_f64() * 1e3)
 }
 
 fn within(all: &[Duration], median_ms: u64, max_ms: u64) -> bool {
@@ -263,11 +224,8 @@ mod tests {
             resync_edits: ms(&[101, 102, 103]),
         };
         let text = markdown(&[measured], 31_000_000, Duration::from_secs(60));
-        let figures: Vec<_> = text
-            .lines()
-            .skip(2)
-            .map(|line| line.split(" | ").nth(2).unwrap().trim_end_matches(" |"))
-            .collect();
+        let figures: Vec<_> =
+            text.lines().skip(2).map(|line| line.split(" | ").nth(2).unwrap().trim_end_matches(" |")).collect();
         assert_eq!(
             figures,
             [

@@ -12,18 +12,11 @@ pub const SCENE: Duration = Duration::from_secs(120);
 
 /// Runs kubectl and prints the command and what it answered.
 pub fn show(stage: &Stage, arguments: &[&str]) -> Result<String> {
-    let quoted = arguments.iter().map(|word| {
-        if word.contains([' ', '"', '{', '[', '*']) {
-            format!("'{word}'")
-        } else {
-            (*word).to_owned()
-        }
-    });
+    let quoted = arguments
+        .iter()
+        .map(|word| if word.contains([' ', '"', '{', '[', '*']) { format!("'{word}'") } else { (*word).to_owned() });
     let root = format!("{}/", repository().display());
-    say(&format!(
-        "$ kubectl {}",
-        quoted.collect::<Vec<_>>().join(" ").replace(&root, "")
-    ));
+    say(&format!("$ kubectl {}", quoted.collect::<Vec<_>>().join(" ").replace(&root, "")));
     let answer = ask(stage, arguments)?;
     say(answer.trim_end());
     Ok(answer)
@@ -37,17 +30,9 @@ pub fn show_conditions(stage: &Stage, fleet: &str) -> Result<()> {
 pub fn ask(stage: &Stage, arguments: &[&str]) -> Result<String> {
     let output = stage.kubectl(arguments).output().context("run kubectl")?;
     if !output.status.success() {
-        bail!(
-            "kubectl {}: {}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("kubectl {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
     }
-    let said = if output.stdout.is_empty() {
-        output.stderr
-    } else {
-        output.stdout
-    };
+    let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
     Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
@@ -97,9 +82,7 @@ pub fn objects(stage: &Stage) -> Result<Vec<Value>> {
 }
 
 pub fn find(stage: &Stage, name: &str) -> Result<Option<Value>> {
-    Ok(objects(stage)?
-        .into_iter()
-        .find(|fleet| text(fleet, "/metadata/name") == name))
+    Ok(objects(stage)?.into_iter().find(|fleet| text(fleet, "/metadata/name") == name))
 }
 
 pub fn object(stage: &Stage, name: &str) -> Result<Value> {
@@ -108,33 +91,19 @@ pub fn object(stage: &Stage, name: &str) -> Result<Value> {
 
 /// Status, reason and message of a condition; empty when there is none of this type.
 pub fn condition(object: &Value, kind: &str) -> (String, String, String) {
-    let all = object
-        .pointer("/status/conditions")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    let found = all
-        .iter()
-        .find(|condition| text(condition, "/type") == kind)
-        .cloned()
-        .unwrap_or_default();
+    let all = object.pointer("/status/conditions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let found = all.iter().find(|condition| text(condition, "/type") == kind).cloned().unwrap_or_default();
     // A condition of an older generation says nothing about this spec.
     let current = found.get("observedGeneration") == object.pointer("/metadata/generation");
     if current {
-        (
-            text(&found, "/status"),
-            text(&found, "/reason"),
-            text(&found, "/message"),
-        )
+        (text(&found, "/status"), text(&found, "/reason"), text(&found, "/message"))
     } else {
         Default::default()
     }
 }
 
 pub fn pending(stage: &Stage, fleet: &str) -> Result<String> {
-    Ok(object(stage, fleet)?
-        .pointer("/status/pendingChanges")
-        .map(Value::to_string)
-        .unwrap_or_default())
+    Ok(object(stage, fleet)?.pointer("/status/pendingChanges").map(Value::to_string).unwrap_or_default())
 }
 
 /// The fleet's name in AWS: `spec.name`, else the object's.
@@ -146,10 +115,7 @@ pub fn aws_name(stage: &Stage, fleet: &str) -> Result<String> {
 
 pub fn in_aws(stage: &Stage, fleet: &str) -> Result<Value> {
     let name = aws_name(stage, fleet)?;
-    stage
-        .simulator
-        .fleet(&name)?
-        .with_context(|| format!("find the fleet {name} in AWS"))
+    stage.simulator.fleet(&name)?.with_context(|| format!("find the fleet {name} in AWS"))
 }
 
 /// The operator's writes for this fleet since the audit log had `before` entries, in order.
@@ -164,11 +130,7 @@ pub fn sent(stage: &Stage, fleet: &str, before: usize) -> Result<Vec<String>> {
 }
 
 pub fn text(value: &Value, pointer: &str) -> String {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 pub fn heading(line: &str) {
