@@ -10,7 +10,7 @@ use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use windlass::cli::{Cli, Command, CrdsArgs, RunArgs};
 use windlass::crds;
-use windlass::settings::{RunSettings, Surroundings};
+use windlass::settings::Surroundings;
 use windlass::telemetry::logs;
 
 /// What stopped a command: one line that says what we were doing to what.
@@ -48,12 +48,8 @@ fn run(args: RunArgs) -> Result<(), Failure> {
         .map_err(|error| format!("starting the runtime: {error}"))?;
     runtime.block_on(async {
         let shutdown = told_to_stop()?;
-        control(settings, shutdown).await
+        windlass::run::run(settings, shutdown).await
     })
-}
-
-async fn control(_: RunSettings, _: impl Future<Output = ()>) -> Result<(), Failure> {
-    Err("running the controller: not built into this version".into())
 }
 
 /// Ends at the first SIGTERM or SIGINT. The second one ends the process where it stands: whoever sends it does not want

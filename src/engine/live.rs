@@ -93,7 +93,9 @@ fn failure(error: kube::Error) -> KubeError {
     match error {
         kube::Error::Api(status) if status.code == 409 => KubeError::Conflict,
         kube::Error::Api(status) if status.code == 404 => KubeError::Gone,
-        kube::Error::Api(status) if status.code == 429 || status.code >= 500 => KubeError::Unavailable(status.message.clone()),
+        kube::Error::Api(status) if status.code == 429 || status.code >= 500 => {
+            KubeError::Unavailable(status.message.clone())
+        }
         kube::Error::Api(status) => KubeError::Refused(status.message.clone()),
         other => KubeError::Unavailable(other.to_string()),
     }
@@ -110,6 +112,7 @@ where
         None => Api::all(client),
     };
     let mut listed: HashSet<Id> = HashSet::new();
+    let within: Option<Arc<str>> = namespace.map(Into::into);
     watched(api)
         .filter_map(move |event| {
             let sight = match event {
@@ -121,7 +124,7 @@ where
                     listed.insert(Id::of(object.as_ref()));
                     Sight::There(object)
                 }),
-                Event::InitDone => Some(Sight::Complete(std::mem::take(&mut listed))),
+                Event::InitDone => Some(Sight::Complete { within: within.clone(), all: std::mem::take(&mut listed) }),
                 Event::Apply(guard) => readable::<K>(guard).map(Sight::There),
                 Event::Delete(guard) => Some(Sight::Gone(Id {
                     namespace: guard.meta().namespace.clone().unwrap_or_default().into(),
@@ -140,26 +143,29 @@ where
 {
     // Longest pause: how long an operator is late after the CRDs were installed.
     const LONGEST: Duration = Duration::from_secs(10);
-    stream::unfold((watcher(api, watcher::Config::default()).boxed(), Duration::ZERO), |(mut events, pause)| async move {
-        let mut pause = pause;
-        loop {
-            match events.next().await? {
-                Ok(event) => {
-                    if !pause.is_zero() {
-                        info!("the watch is back");
+    stream::unfold(
+        (watcher(api, watcher::Config::default()).boxed(), Duration::ZERO),
+        |(mut events, pause)| async move {
+            let mut pause = pause;
+            loop {
+                match events.next().await? {
+                    Ok(event) => {
+                        if !pause.is_zero() {
+                            info!("the watch is back");
+                        }
+                        return Some((event, (events, Duration::ZERO)));
                     }
-                    return Some((event, (events, Duration::ZERO)));
-                }
-                Err(error) => {
-                    if pause.is_zero() {
-                        warn!("the watch failed, trying again: {}", said(&error));
+                    Err(error) => {
+                        if pause.is_zero() {
+                            warn!("the watch failed, trying again: {}", said(&error));
+                        }
+                        pause = (pause * 2).clamp(Duration::from_millis(500), LONGEST);
+                        tokio::time::sleep(pause).await;
                     }
-                    pause = (pause * 2).clamp(Duration::from_millis(500), LONGEST);
-                    tokio::time::sleep(pause).await;
                 }
             }
-        }
-    })
+        },
+    )
 }
 
 fn said(error: &watcher::Error) -> String {

@@ -13,16 +13,16 @@ pub mod queue;
 pub mod stage;
 pub mod sweep;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::ObjectReference;
 use futures::{FutureExt, Stream, StreamExt};
 use jiff::Timestamp;
-use kube::ResourceExt;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::core::object::HasStatus;
+use kube::{Resource, ResourceExt};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -98,6 +98,7 @@ pub struct Engine<K: Kind, P, A> {
     objects: Mutex<HashMap<Id, Arc<K::Object>>>,
     memories: Mutex<HashMap<Id, Memory<K>>>,
     leads: watch::Receiver<LeaseState>,
+    draining: watch::Sender<bool>,
     started: Instant,
 }
 
@@ -110,14 +111,17 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             objects: Mutex::default(),
             memories: Mutex::default(),
             leads,
+            draining: watch::Sender::new(false),
             started: Instant::now(),
         })
     }
 
-    /// Runs until `sights` ends or the future is dropped. `synced` is called once, when every object has been seen.
+    /// Runs until [`Engine::drain`] and the passes under way have ended, or `sights` ends. `synced` is called once, when each
+    /// of the `lists` that `sights` is made of has been complete.
     pub async fn run(
         self: Arc<Self>,
         sights: impl Stream<Item = Sight<K::Object>> + Send,
+        lists: usize,
         synced: impl FnOnce() + Send,
     ) {
         let mut workers = JoinSet::new();
@@ -128,13 +132,17 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         let mut synced = Some(synced);
         let mut sights = std::pin::pin!(sights);
         let mut leads = self.leads.clone();
+        let mut draining = self.draining.subscribe();
+        let mut complete = HashSet::new();
         loop {
             tokio::select! {
                 sight = sights.next() => {
                     let Some(sight) = sight else { break };
-                    let complete = matches!(sight, Sight::Complete(_));
+                    if let Sight::Complete { within, .. } = &sight {
+                        complete.insert(within.clone());
+                    }
                     self.see(sight);
-                    if complete && let Some(synced) = synced.take() {
+                    if complete.len() >= lists && let Some(synced) = synced.take() {
                         synced();
                     }
                 }
@@ -143,9 +151,16 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                         self.look_at_everything();
                     }
                 }
+                _ = draining.wait_for(|draining| *draining) => break,
             }
         }
-        workers.shutdown().await;
+        self.drain();
+        while workers.join_next().await.is_some() {}
+    }
+
+    /// Begins no more passes; [`Engine::run`] ends with the last one under way.
+    pub fn drain(&self) {
+        self.draining.send_replace(true);
     }
 
     /// Takes in what the watch shows.
@@ -160,8 +175,10 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                 }
             }
             Sight::Gone(id) => self.forget(&id),
-            Sight::Complete(all) => {
-                let gone: Vec<Id> = lock(&self.objects).keys().filter(|id| !all.contains(*id)).cloned().collect();
+            Sight::Complete { within, all } => {
+                let listed = |id: &Id| within.as_ref().is_none_or(|namespace| *namespace == id.namespace);
+                let gone: Vec<Id> =
+                    lock(&self.objects).keys().filter(|id| listed(id) && !all.contains(*id)).cloned().collect();
                 gone.iter().for_each(|id| self.forget(id));
             }
         }
@@ -170,11 +187,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
     /// Something outside changed: a pass is due now, and it may rest on nothing older.
     fn demand(&self, id: &Id, urgency: Urgency) {
         let now = (self.parts.clock)();
-        if urgency == Urgency::Urgent {
-            let mut memories = lock(&self.memories);
-            let memory = memories.entry(id.clone()).or_default();
-            memory.not_before = Some(now);
-        }
+        self.with_memory(id, |memory| memory.not_before = Some(now));
         self.queue.ask(id.clone(), Instant::now(), urgency);
     }
 
@@ -199,12 +212,19 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
     /// One worker: takes what is due, makes its pass, says when it is due again.
     async fn work(self: Arc<Self>, lane: Urgency) {
         let mut leads = self.leads.clone();
+        let mut draining = self.draining.subscribe();
         loop {
-            // Waiting for the lease here keeps every object due until somebody may act.
-            if leads.wait_for(|state| *state != LeaseState::Standby).await.is_err() {
-                return;
-            }
-            let (id, urgency) = self.queue.take(lane).await;
+            // Waiting for the lease first keeps every object due until this process may act.
+            let due = async {
+                leads.wait_for(|state| *state != LeaseState::Standby).await.ok()?;
+                Some(self.queue.take(lane).await)
+            };
+            let taken = tokio::select! {
+                biased;
+                _ = draining.wait_for(|draining| *draining) => None,
+                taken = due => taken,
+            };
+            let Some((id, urgency)) = taken else { return };
             self.parts.metrics.queue_depth(K::NAME, Urgency::Urgent, self.queue.depth(Urgency::Urgent));
             self.parts.metrics.queue_depth(K::NAME, Urgency::Routine, self.queue.depth(Urgency::Routine));
             let begun = Instant::now();
@@ -221,16 +241,16 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                 }
             };
             self.parts.metrics.pass(K::NAME, outcome.what, begun.elapsed());
-            self.queue.done(&id, self.due(&id, outcome.again));
+            self.queue.done(&id, self.due(&id, outcome.again, urgency));
         }
     }
 
     /// When an object is due again. What is settled is looked at with all others at the next resync, so that they share
     /// one read.
-    fn due(&self, id: &Id, again: Again) -> Option<(Instant, Urgency)> {
+    fn due(&self, id: &Id, again: Again, urgency: Urgency) -> Option<(Instant, Urgency)> {
         let now = Instant::now();
         match again {
-            Again::Now => Some((now, Urgency::Urgent)),
+            Again::Now => Some((now, urgency)),
             Again::After(wait) => Some((now + wait, Urgency::Routine)),
             Again::Resync { at_latest } => {
                 let resync = self.parts.settings.resync.max(Duration::from_millis(1));
@@ -305,11 +325,12 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
 fn urgency<K: Kind>(before: Option<&K::Object>, after: &K::Object) -> Option<Urgency> {
     let meta = after.meta();
     match before {
-        // First seen: an edit that nobody has acted on goes before what is as it was.
+        // First seen. What nobody has acted on yet goes before what is as it was; a new object does not: many come at once,
+        // and one shared read answers for all of them.
         None => {
             let handled = after.status().and_then(|s| s.conditions().first()).and_then(|c| c.observed_generation);
-            let pending = handled != meta.generation || meta.deletion_timestamp.is_some();
-            Some(if pending { Urgency::Urgent } else { Urgency::Routine })
+            let edited = handled.is_some() && handled != meta.generation || meta.deletion_timestamp.is_some();
+            Some(if edited { Urgency::Urgent } else { Urgency::Routine })
         }
         Some(before) => {
             let was = before.meta();

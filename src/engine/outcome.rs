@@ -17,7 +17,7 @@ pub struct Outcome {
 /// When an object is due again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
-    /// At once, before routine looks: something was just done.
+    /// At once, in the same lane: something was just done.
     Now,
     /// After this long.
     After(Duration),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::{Resource, ResourceExt};
 use kube::core::object::HasStatus;
+use kube::{Resource, ResourceExt};
 use tracing::{debug, info, warn};
 
 use crate::api::{FINALIZER, PAUSED, RECONCILE_REQUESTED_AT};
@@ -16,8 +16,8 @@ use crate::aws::{Ask, AwsError, AwsPort};
 use crate::plan::{Call, Class, Failure, Input, Kind, Next, Plan, Scope, Seen, Status};
 use crate::telemetry::labels::{Label, PassOutcome};
 
-use super::outcome::{Again, Outcome, backoff};
 use super::Engine;
+use super::outcome::{Again, Outcome, backoff};
 use super::port::{Id, KubeEffect, KubeError, KubeOutcome, KubePort};
 
 /// How many times a plan may ask for more to look at: tags, image, sessions and one to spare.
@@ -65,8 +65,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
     /// Plans, and looks at AWS for as long as the plan asks for it.
     async fn look_and_plan(&self, id: &Id, object: Arc<K::Object>, urgency: Urgency, now: Timestamp) -> Outcome {
         let resync = self.parts().settings.resync;
-        let (waited, not_before, last_write) =
-            self.with_memory(id, |m| (m.waited, m.not_before, m.last_write));
+        let (waited, not_before, last_write) = self.with_memory(id, |m| (m.waited, m.not_before, m.last_write));
         // A routine look may share a read that is up to half its own interval old; nothing older than our last write.
         let slack = if waited.is_zero() { resync / 2 } else { waited / 2 };
         let oldest = now.checked_sub(slack).unwrap_or(now);
@@ -136,7 +135,9 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                 self.remember(id, object, None, &error);
                 (None, Seen::Unknown)
             }
-            Err(error @ (ScopeError::NotAllowed(_) | ScopeError::NoRegion)) => (None, Seen::NotAllowed(error.to_string())),
+            Err(error @ (ScopeError::NotAllowed(_) | ScopeError::NoRegion)) => {
+                (None, Seen::NotAllowed(error.to_string()))
+            }
         }
     }
 
@@ -198,7 +199,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                     }
                 });
                 let counts_only = self.counts_only(id, &object, &plan.status, now);
-                let at_latest = at.map(|at| at.duration_since(now)).filter(|d| d.is_positive()).map(|d| d.unsigned_abs());
+                let at_latest =
+                    at.map(|at| at.duration_since(now)).filter(|d| d.is_positive()).map(|d| d.unsigned_abs());
                 let settled = Outcome { what: PassOutcome::Settled, again: Again::Resync { at_latest } };
                 let plan = Plan { next: Next::Settled(at), ..plan };
                 if counts_only { settled } else { self.show(id, object, plan, now).await.unwrap_or(settled) }
@@ -221,9 +223,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
     /// Writes the status if it differs, and says the news. `Some` when that did not work.
     async fn show(&self, id: &Id, object: Arc<K::Object>, plan: Plan<K>, now: Timestamp) -> Option<Outcome> {
         if self.differs(&object, &plan.status) {
-            if let Err(outcome) =
-                self.write(id, KubeEffect::Report(Arc::clone(&object), Box::new(plan.status))).await
-            {
+            if let Err(outcome) = self.write(id, KubeEffect::Report(Arc::clone(&object), Box::new(plan.status))).await {
                 return Some(outcome);
             }
             self.with_memory(id, |m| m.reported = Some(now));
@@ -241,14 +241,17 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
 
     fn counts_only(&self, id: &Id, object: &K::Object, status: &K::Status, now: Timestamp) -> bool {
         let Some(shown) = object.status() else { return false };
-        let recent = self.with_memory(id, |m| m.reported).is_some_and(|at| now.duration_since(at).unsigned_abs() < COUNTS);
+        let recent =
+            self.with_memory(id, |m| m.reported).is_some_and(|at| now.duration_since(at).unsigned_abs() < COUNTS);
         recent && shown != status && status.clone().with_counts_of(shown) == *shown
     }
 
     /// How long to wait, if exactly this write was answered a moment ago and AWS's reads do not show it yet.
     fn lagging(&self, id: &Id, call: &K::Call, now: Timestamp) -> Option<Duration> {
         self.with_memory(id, |m| match &m.last_sent {
-            Some((sent, at)) if sent == call && now.duration_since(*at).unsigned_abs() < LAG => Some(Duration::from_secs(1)),
+            Some((sent, at)) if sent == call && now.duration_since(*at).unsigned_abs() < LAG => {
+                Some(Duration::from_secs(1))
+            }
             Some(_) | None => None,
         })
     }

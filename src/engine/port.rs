@@ -41,7 +41,12 @@ pub enum Sight<O> {
     /// An object is gone.
     Gone(Id),
     /// A list is complete; what is not in it is gone.
-    Complete(HashSet<Id>),
+    Complete {
+        /// The namespace that was listed; `None` for all.
+        within: Option<Arc<str>>,
+        /// What was in it.
+        all: HashSet<Id>,
+    },
 }
 
 /// Everything that is ever done to an object at the API server.
@@ -167,8 +172,5 @@ pub trait KubePort<K: Kind>: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the API server refused it, or did not answer by the deadline.
-    fn perform(
-        &self,
-        effect: KubeEffect<K>,
-    ) -> impl Future<Output = Result<Option<Arc<K::Object>>, KubeError>> + Send;
+    fn perform(&self, effect: KubeEffect<K>) -> impl Future<Output = Result<Option<Arc<K::Object>>, KubeError>> + Send;
 }

@@ -49,6 +49,27 @@ impl Stage {
         Self { watcher: Some(watcher), count: Arc::default() }
     }
 
+    /// A stage on which one moment never ends: `number:before` or `number:answered`. It says on standard error when it is
+    /// reached, for a test that then kills the process. `None` when the text says something else.
+    pub fn holding(at: &str) -> Option<Self> {
+        let (number, when) = at.split_once(':')?;
+        let number: u64 = number.parse().ok()?;
+        let when = match when {
+            "before" => When::Before,
+            "answered" => When::Answered,
+            _ => return None,
+        };
+        Some(Self::watched(Arc::new(move |moment: Moment| {
+            Box::pin(async move {
+                tracing::info!(number = moment.number, effect = %moment.effect, when = ?moment.when, "effect");
+                if moment.number == number && moment.when == when {
+                    tracing::info!(number, "held at effect");
+                    std::future::pending::<()>().await;
+                }
+            })
+        })))
+    }
+
     /// Makes an effect.
     pub async fn play<T>(&self, effect: impl FnOnce() -> String, mutating: bool, act: impl Future<Output = T>) -> T {
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::{Resource, ResourceExt};
 use kube::core::object::HasStatus;
+use kube::{Resource, ResourceExt};
 use tracing::warn;
 
 use crate::aws::AwsPort;
@@ -53,10 +53,9 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                     ..ObjectReference::default()
                 };
                 let note = format!("{} carries this object's ownership tags, but the object does not exist", stray.arn);
-                self.parts().herald.tell(
-                    &about,
-                    News { reason: "Orphan".into(), action: "Sweep", warning: true, note },
-                );
+                self.parts()
+                    .herald
+                    .tell(&about, News { reason: "Orphan".into(), action: "Sweep", warning: true, note });
             }
         }
         self.parts().metrics.orphans(K::NAME, orphans);

@@ -18,7 +18,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use crate::api::{Arn, Intent, Region};
 
 /// A custom resource and the rules by which it is made true.
-pub trait Kind: Sized + Send + Sync + 'static {
+pub trait Kind: Clone + Debug + PartialEq + Send + Sync + 'static {
     /// `Fleet.appstream.windlass.dev`: the value of the ownership tag `windlass.dev/kind`, and the metric label.
     const NAME: &'static str;
     /// The custom resource.

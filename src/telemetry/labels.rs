@@ -1,5 +1,6 @@
 //! Label values of metrics: closed enums, so that no call site can invent a time series.
 
+use crate::aws::gate::Urgency;
 use crate::plan::Class;
 
 /// A value of a metric label. Implement it for closed enums only: every value is a time series.
@@ -40,6 +41,15 @@ impl Label for PassOutcome {
             Self::Failed => "failed",
             Self::TimedOut => "timed_out",
             Self::Panicked => "panicked",
+        }
+    }
+}
+
+impl Label for Urgency {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Urgent => "urgent",
+            Self::Routine => "routine",
         }
     }
 }

@@ -14,14 +14,14 @@ use super::errors::ours;
 use super::leave::AskLeave;
 use super::request::Way;
 use crate::api::{Arn, AwsName, Fleet};
-use crate::aws::accounts::Accounts;
+use crate::aws::accounts::{Accounts, ScopeError};
 use crate::aws::batch::{Clock, Shared, Snapshot, age, lock};
 use crate::aws::codes::Service;
 use crate::aws::gate::Urgency;
 use crate::aws::listing::{All, Listings};
-use crate::aws::{AwsError, Leave, Reply};
-use crate::plan::fleet::{FleetCall, FleetFacts, FleetLook, FleetState, ImageFacts, ImageRef, Tagged};
-use crate::plan::{Call, Class, Scope, Seen};
+use crate::aws::{Ask, AwsError, AwsPort, Leave, Reply, Stray};
+use crate::plan::fleet::{FleetCall, FleetFacts, FleetKind, FleetLook, FleetState, ImageFacts, ImageRef, Tagged};
+use crate::plan::{Call, Class, Scope};
 
 /// What nobody asked for during this time is forgotten: three times the hourly look at tags.
 const UNUSED_AFTER: Duration = Duration::from_secs(3 * 3600);
@@ -71,21 +71,17 @@ impl AppStream {
         }
     }
 
-    /// Reads what AWS says about a fleet. See [`crate::aws::AwsPort::observe`].
-    ///
-    /// # Errors
-    /// When AWS could not be read; that there is no such fleet is no error.
-    pub async fn observe(
+    async fn look(
         &self,
         scope: &Scope,
         object: &Fleet,
-        looks: &BTreeSet<FleetLook>,
-        not_before: Timestamp,
-    ) -> Result<Seen<FleetState>, AwsError> {
+        Ask { looks, not_before, urgency }: Ask<'_, FleetLook>,
+    ) -> Result<FleetState, AwsError> {
         self.evict();
         let name = aws_name(object)?;
         let place = Place::of(scope);
-        let urgency = urgency(object);
+        // Right before a stop the counts must be as new as the sessions.
+        let not_before = if looks.contains(&FleetLook::Sessions) { not_before.max((self.clock)()) } else { not_before };
         let source = Fleets { client: self.client(scope, &place), way: self.way(scope, urgency) };
         let known = self.fleets.one(&place, name.as_str(), not_before, urgency, &source).await?;
         let fleet = known.value.as_deref();
@@ -129,22 +125,13 @@ impl AppStream {
         let (image, tags, (stacks, sessions), applications) =
             futures::try_join!(image, tags, stacks_and_sessions, applications)?;
 
-        let state =
-            FleetState { began: known.began, fleet: fleet.cloned(), tags, image, stacks, sessions, applications };
-        Ok(match state.fleet {
-            Some(_) => Seen::Present(state),
-            None => Seen::Absent { began: known.began, state },
-        })
+        Ok(FleetState { began: known.began, fleet: fleet.cloned(), tags, image, stacks, sessions, applications })
     }
 
-    /// Makes one write. See [`crate::aws::AwsPort::send`].
-    ///
-    /// # Errors
-    /// When it was not sent, AWS refused it, or no answer came.
-    pub async fn send(&self, scope: &Scope, call: &FleetCall) -> Result<Reply, AwsError> {
+    async fn write(&self, scope: &Scope, call: &FleetCall, urgency: Urgency) -> Result<Reply, AwsError> {
         let place = Place::of(scope);
         let client = self.client(scope, &place);
-        let way = self.way(scope, urgency_of(call));
+        let way = self.way(scope, urgency);
         let result = write::send(&client, &way, call).await;
         match call {
             // Whether or not it was applied, what was read before it is no longer the last word.
@@ -165,24 +152,10 @@ impl AppStream {
     ///
     /// # Errors
     /// Those of the read.
-    pub async fn fleets(
-        &self,
-        scope: &Scope,
-        not_before: Timestamp,
-    ) -> Result<Arc<Snapshot<All<FleetFacts>>>, AwsError> {
+    async fn fleets(&self, scope: &Scope, not_before: Timestamp) -> Result<Arc<Snapshot<All<FleetFacts>>>, AwsError> {
         let place = Place::of(scope);
         let source = Fleets { client: self.client(scope, &place), way: self.way(scope, Urgency::Routine) };
         self.fleets.all(&place, not_before, &source).await
-    }
-
-    /// The tags of a fleet, read now.
-    ///
-    /// # Errors
-    /// Those of the read.
-    pub async fn tags(&self, scope: &Scope, arn: &Arn) -> Result<Tagged, AwsError> {
-        let place = Place::of(scope);
-        let client = self.client(scope, &place);
-        self.read_tags(&client, &self.way(scope, Urgency::Routine), &place, arn).await
     }
 
     async fn image(
@@ -255,31 +228,42 @@ impl AppStream {
     }
 }
 
-impl Place {
-    fn of(scope: &Scope) -> Self {
-        Self { account: scope.account.as_str().into(), region: scope.region.as_str().into() }
+impl AwsPort<FleetKind> for AppStream {
+    async fn scope(&self, object: &Fleet) -> Result<Scope, ScopeError> {
+        let common = &object.spec.common;
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        self.accounts.resolve(namespace, common.account.as_ref(), common.region.as_ref()).await
+    }
+
+    async fn observe(&self, scope: &Scope, object: &Fleet, ask: Ask<'_, FleetLook>) -> Result<FleetState, AwsError> {
+        self.look(scope, object, ask).await
+    }
+
+    async fn send(&self, scope: &Scope, call: &FleetCall, urgency: Urgency) -> Result<Reply, AwsError> {
+        self.write(scope, call, urgency).await
+    }
+
+    async fn strays(&self, scope: &Scope, claimed: &BTreeSet<Arn>) -> Result<Vec<Stray>, AwsError> {
+        let all = self.fleets(scope, (self.clock)()).await?;
+        let place = Place::of(scope);
+        let (client, way) = (self.client(scope, &place), self.way(scope, Urgency::Routine));
+        let mut strays = Vec::new();
+        for fleet in all.value.items.values().filter(|fleet| !claimed.contains(&fleet.arn)) {
+            let tags = match self.read_tags(&client, &way, &place, &fleet.arn).await {
+                Ok(tagged) => tagged.tags,
+                // Deleted since it was listed.
+                Err(error) if error.class == Class::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            strays.push(Stray { arn: fleet.arn.clone(), tags });
+        }
+        Ok(strays)
     }
 }
 
-/// An edit (or a deletion, which raises the generation too) goes before routine looks. A new object does not: many come at
-/// once, and one shared read answers for all of them.
-fn urgency(object: &Fleet) -> Urgency {
-    let observed = object.status.as_ref().map_or(-1, |status| status.observed_generation);
-    let edited = object.metadata.generation.is_some_and(|generation| generation > observed);
-    if edited && observed >= 0 { Urgency::Urgent } else { Urgency::Routine }
-}
-
-/// An edit's write goes before those of a bulk creation or deletion.
-fn urgency_of(call: &FleetCall) -> Urgency {
-    match call {
-        FleetCall::Update(_) | FleetCall::Stop(_) => Urgency::Urgent,
-        FleetCall::Create(_)
-        | FleetCall::Start(_)
-        | FleetCall::Delete(_)
-        | FleetCall::Tag { .. }
-        | FleetCall::Untag { .. }
-        | FleetCall::AssociateApplication { .. }
-        | FleetCall::DisassociateApplication { .. } => Urgency::Routine,
+impl Place {
+    fn of(scope: &Scope) -> Self {
+        Self { account: scope.account.as_str().into(), region: scope.region.as_str().into() }
     }
 }
 

@@ -1,0 +1,15 @@
+//! The register: every kind that this operator serves, one line each.
+
+use std::sync::Arc;
+
+use crate::aws::Leave;
+use crate::aws::accounts::Accounts;
+use crate::aws::live::AppStream;
+use crate::plan::fleet::FleetKind;
+use crate::run::{Kinds, serve};
+
+/// Starts every kind.
+pub fn register(kinds: &mut Kinds, accounts: &Arc<Accounts>, leave: &Arc<dyn Leave>) {
+    let appstream = AppStream::new(Arc::clone(accounts), Arc::clone(leave));
+    serve::<FleetKind, _>(kinds, appstream);
+}

@@ -1,0 +1,268 @@
+//! The composition root: the only place that knows which AWS and which API server are real.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::core::NamespaceResourceScope;
+use kube::{Client, Resource};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::aws::accounts::Accounts;
+use crate::aws::codes::Service;
+use crate::aws::gate::{Access, BucketKey, Gate, GateObserver, Limits};
+use crate::aws::{AwsPort, Leave};
+use crate::engine::events::{ClusterEvents, Events, events};
+use crate::engine::live::{LiveKube, sights};
+use crate::engine::stage::Stage;
+use crate::engine::{Engine, EngineSettings, Herald, Parts, sweep};
+use crate::kinds;
+use crate::kube_client::{Clients, cluster_id};
+use crate::lease::{ClusterLease, Contender, Lease, LeaseState};
+use crate::plan::{Class, Kind, News};
+use crate::settings::RunSettings;
+use crate::telemetry::server::{Answers, Server};
+use crate::telemetry::{Heartbeat, Label, Metrics, Readiness};
+
+/// What stopped the controller before it began.
+pub type StartError = Box<dyn std::error::Error>;
+
+/// How long the engine's loop may stand still before `/livez` says so: it beats every second.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+/// How long passes may take to end after SIGTERM: less than a pod's default grace of 30 s, with room for the lease.
+const DRAIN: Duration = Duration::from_secs(20);
+/// How long to wait before the API server is asked again who the cluster is.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Runs until `shutdown`, then ends what is under way and gives the lease back.
+///
+/// # Errors
+/// When it cannot begin: a port that is taken, no way to the API server. An API server that is away is waited for.
+pub async fn run(settings: RunSettings, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
+    let metrics = Metrics::new(settings.object_metrics)?;
+    let server = Server::bind(settings.listen).await?;
+    let readiness = Readiness::new([CACHES, API_SERVER]);
+    let heartbeat = Heartbeat::new(HEARTBEAT);
+    let (stop, stopped) = watch::channel(false);
+    let answers = Answers { metrics: metrics.clone(), readiness: readiness.clone(), heartbeat: heartbeat.clone() };
+    info!(address = %server.address(), identity = %settings.identity, version = env!("CARGO_PKG_VERSION"), "windlass starts");
+    let serving = tokio::spawn(server.serve(answers, until(stopped.clone())));
+
+    let clients = Clients::infer().await?;
+    let mut shutdown = std::pin::pin!(shutdown);
+    let cluster = tokio::select! {
+        cluster = known_cluster(&settings, &clients) => cluster,
+        () = &mut shutdown => return Ok(()),
+    };
+    readiness.open(API_SERVER);
+
+    let (lease, contender) = match &settings.lease {
+        None => (Lease::not_needed(Timestamp::now()), None),
+        Some(wanted) => {
+            let api = ClusterLease::new(clients.lease.clone(), wanted);
+            let (contender, lease) =
+                Contender::new(api, wanted.clone(), settings.identity.clone(), Timestamp::now, metrics.clone());
+            (lease, Some(contender))
+        }
+    };
+    if contender.is_none() {
+        metrics.leader(true);
+    }
+    let (release, released) = watch::channel(false);
+    let contending = contender.map(|contender| tokio::spawn(contender.run(until(released))));
+
+    let (herald, poster) =
+        events(ClusterEvents(clients.requests.clone()), settings.identity.clone(), Timestamp::now, metrics.clone());
+    let posting = tokio::spawn(poster.run());
+
+    let gate = Arc::new(Gate::new(Limits::default(), Arc::new(Watched(metrics.clone()))));
+    let clock = Arc::new(Timestamp::now);
+    let accounts = Arc::new(Accounts::from_environment(cluster, settings.region.clone(), gate, clock).await);
+    let leave: Arc<dyn Leave> = Arc::new(lease.clone());
+    let mut kinds = Kinds {
+        clients,
+        settings: settings.clone(),
+        herald,
+        metrics,
+        leave: Arc::clone(&leave),
+        leads: lease.watch(),
+        readiness,
+        stage: stage(),
+        tasks: JoinSet::new(),
+        background: JoinSet::new(),
+        drains: Vec::new(),
+    };
+    kinds::register(&mut kinds, &accounts, &leave);
+    let Kinds { mut tasks, mut background, drains, herald, .. } = kinds;
+    background.spawn(beat(heartbeat));
+    drop(herald);
+
+    tokio::select! {
+        () = &mut shutdown => {}
+        ended = tasks.join_next() => {
+            warn!("a part of the controller ended by itself: {}", ended.is_some());
+        }
+    }
+    drains.iter().for_each(|drain| drain());
+    drop(drains);
+    background.shutdown().await;
+    let drained = async {
+        while tasks.join_next().await.is_some() {}
+        posting.await.ok();
+    };
+    // What does not end by then is the next process's to find, as after a crash.
+    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+        warn!("not everything ended within {} s", DRAIN.as_secs());
+        tasks.shutdown().await;
+    }
+    release.send_replace(true);
+    if let Some(contending) = contending {
+        contending.await?;
+    }
+    stop.send_replace(true);
+    tokio::time::timeout(Duration::from_secs(2), serving).await.ok();
+    info!("windlass ends");
+    Ok(())
+}
+
+const CACHES: &str = "caches";
+const API_SERVER: &str = "api server";
+
+/// Everything that a kind needs to be served.
+pub struct Kinds {
+    clients: Clients,
+    settings: RunSettings,
+    herald: Events,
+    metrics: Metrics,
+    leave: Arc<dyn Leave>,
+    leads: watch::Receiver<LeaseState>,
+    readiness: Readiness,
+    stage: Stage,
+    tasks: JoinSet<()>,
+    background: JoinSet<()>,
+    drains: Vec<Box<dyn Fn() + Send>>,
+}
+
+/// Serves a kind: its engine, its watch, its sweeper.
+pub fn serve<K, A>(kinds: &mut Kinds, aws: A)
+where
+    K: Kind,
+    K::Object: Resource<Scope = NamespaceResourceScope>,
+    A: AwsPort<K>,
+{
+    let parts = Parts {
+        kube: LiveKube::<K>::new(kinds.clients.requests.clone()),
+        aws,
+        leave: Arc::clone(&kinds.leave),
+        clock: Arc::new(Timestamp::now),
+        chance: Arc::new(rand::random::<f64>),
+        herald: Arc::new(kinds.herald.clone()),
+        stage: kinds.stage.clone(),
+        metrics: kinds.metrics.clone(),
+        settings: EngineSettings { resync: kinds.settings.resync, ..EngineSettings::default() },
+    };
+    let engine = Engine::new(parts, kinds.leads.clone());
+    let watched = watched::<K>(kinds.clients.watches.clone(), &kinds.settings.watch_namespaces);
+    let readiness = kinds.readiness.clone();
+    let lists = kinds.settings.watch_namespaces.len().max(1);
+    kinds.tasks.spawn(Arc::clone(&engine).run(watched, lists, move || readiness.open(CACHES)));
+    let drained = Arc::clone(&engine);
+    kinds.drains.push(Box::new(move || drained.drain()));
+    let mut leads = kinds.leads.clone();
+    kinds.background.spawn(async move {
+        loop {
+            tokio::time::sleep(sweep::EVERY).await;
+            if leads.wait_for(|state| *state != LeaseState::Standby).await.is_err() {
+                return;
+            }
+            engine.sweep().await;
+        }
+    });
+}
+
+fn watched<K>(
+    client: Client,
+    namespaces: &[String],
+) -> futures::stream::BoxStream<'static, crate::engine::Sight<K::Object>>
+where
+    K: Kind,
+    K::Object: Resource<Scope = NamespaceResourceScope>,
+{
+    match namespaces {
+        [] => sights::<K>(client, None),
+        all => {
+            let each = all.iter().map(|namespace| sights::<K>(client.clone(), Some(namespace)));
+            futures::stream::select_all(each).boxed()
+        }
+    }
+}
+
+async fn known_cluster(settings: &RunSettings, clients: &Clients) -> String {
+    let mut complained = false;
+    loop {
+        match &settings.cluster_id {
+            Some(id) => return id.clone(),
+            None => match cluster_id(&clients.requests).await {
+                Ok(id) => return id,
+                Err(error) => {
+                    if !complained {
+                        warn!("{error}; trying again");
+                        complained = true;
+                    }
+                    tokio::time::sleep(AGAIN).await;
+                }
+            },
+        }
+    }
+}
+
+async fn beat(heartbeat: Heartbeat) {
+    loop {
+        heartbeat.beat();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn until(mut told: watch::Receiver<bool>) {
+    told.wait_for(|told| *told).await.ok();
+}
+
+/// Nobody watches effects, but in builds for tests: there `WINDLASS_HOLD_AT=number:before|answered` holds one for ever, so
+/// that a test can kill the process at it.
+fn stage() -> Stage {
+    #[cfg(debug_assertions)]
+    if let Some(stage) = std::env::var("WINDLASS_HOLD_AT").ok().and_then(|at| Stage::holding(&at)) {
+        return stage;
+    }
+    Stage::unwatched()
+}
+
+impl Herald for Events {
+    fn tell(&self, about: &ObjectReference, news: News) {
+        Events::tell(self, about, news);
+    }
+}
+
+struct Watched(Metrics);
+
+impl GateObserver for Watched {
+    fn request(&self, service: Service, operation: &'static str, failure: Option<Class>, took: Duration) {
+        self.0.aws_request(service.as_str(), operation, failure.map_or(Ok(()), Err), took);
+    }
+    fn throttled(&self, _: Service, _: &'static str) {}
+    fn tokens(&self, bucket: &BucketKey, tokens: f64, _: f64) {
+        self.0.aws_tokens(&bucket.account, &bucket.region, bucket.service.as_str(), bucket.access, tokens);
+    }
+    fn waited(&self, _: &BucketKey, _: Duration) {}
+}
+
+impl Label for Access {
+    fn label(self) -> &'static str {
+        self.as_str()
+    }
+}
