@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 use testbed::Options;
 
 use crate::simulator::Simulator;
@@ -58,7 +58,7 @@ pub async fn measure(settings: &Settings) -> Result<()> {
 
 async fn measure_size(stage: &Stage, size: usize, settings: &Settings) -> Result<Measured> {
     let namespace = stage.control_plane.namespace("bench").await;
-    let load = Load::new(stage.control_plane.admin_client().await, &namespace, image(&stage.simulator)?);
+    let load = Load::new(stage.control_plane.admin_client().await, &namespace, IMAGE.to_owned());
     let resync = format!("{}s", settings.resync.as_secs());
 
     say(size, "cold start");
@@ -134,7 +134,7 @@ async fn measure_size(stage: &Stage, size: usize, settings: &Settings) -> Result
 /// Edits the displayName of [`EDITS`] Fleets one after the other; returns for each how long it took from the moment
 /// before the edit was sent until AWS had the UpdateFleet with it.
 async fn edits(stage: &Stage, load: &Load, size: usize, word: &str) -> Result<Vec<Duration>> {
-    let before = stage.simulator.audit()?.len();
+    let before = requests(&stage.simulator)?;
     let mut sent = BTreeMap::new();
     // Spread over all objects, each at most once.
     let step = (size / EDITS).max(1);
@@ -158,9 +158,9 @@ async fn edits(stage: &Stage, load: &Load, size: usize, word: &str) -> Result<Ve
 }
 
 /// When each fleet had its first successful UpdateFleet since the audit log had `before` entries.
-fn updates(simulator: &Simulator, before: usize) -> Result<BTreeMap<String, SystemTime>> {
+fn updates(simulator: &Simulator, before: u64) -> Result<BTreeMap<String, SystemTime>> {
     let mut updated = BTreeMap::new();
-    for entry in simulator.audit()?.into_iter().skip(before) {
+    for entry in simulator.audit(usize::try_from(before)?)? {
         if entry["operation"] == "UpdateFleet" && entry["outcome"] == "Ok" {
             let name = entry["resource"].as_str().unwrap_or_default();
             let name = name.rsplit_once('/').map_or(name, |(_, last)| last).to_owned();
@@ -183,17 +183,8 @@ fn first_call(stage: &Stage, operator: &Operator, before: u64) -> Result<Duratio
     Ok(operator.started.elapsed())
 }
 
-/// The name of an image that fleets can be made from.
-fn image(simulator: &Simulator) -> Result<String> {
-    let images = simulator.appstream("DescribeImages", &json!({ "Type": "PUBLIC" }))?;
-    let images = images["Images"].as_array().context("AWS answered no list of images")?;
-    let usable = images.iter().find(|image| {
-        image["State"] == "AVAILABLE"
-            && image["Platform"].as_str().is_some_and(|name| name.starts_with("WINDOWS_SERVER"))
-    });
-    let name = usable.and_then(|image| image["Name"].as_str()).context("AWS has no public image of Windows Server")?;
-    Ok(name.to_owned())
-}
+/// A private image that the simulator begins with.
+const IMAGE: &str = "windlass-demo-v1";
 
 fn requests(simulator: &Simulator) -> Result<u64> {
     count(&simulator.summary()?, "/requests")

@@ -12,10 +12,11 @@ use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 use testbed::Options;
 
+use crate::simulator::ACCESS_KEY;
 use crate::stage::{Operator, Stage, repository};
 use tell::{
-    SCENE, aws_name, condition, find, heading, in_aws, object, objects, pending, say, sent, show, show_conditions,
-    text, until, watch,
+    SCENE, aws_name, condition, find, heading, in_aws, name_in_aws, object, objects, pending, say, sent, show,
+    show_conditions, text, until, watch,
 };
 
 /// AWS takes 12 minutes to start a fleet and 5 to stop it; 120 times faster that is 6 and 2.5 seconds.
@@ -24,8 +25,8 @@ const SIMULATOR: [&str; 2] = ["--speed", "120"];
 /// How often the operator looks by itself: beside an AWS that is 120 times faster, the usual minute would be two hours.
 const OPERATOR: [&str; 2] = ["--resync", "5s"];
 
-/// The example whose fleet the scenes play with.
-const EXAMPLE: &str = "fleet-on-demand.yaml";
+/// The example that the scenes play with: a plain ON_DEMAND fleet.
+const EXAMPLE: &str = "office";
 
 const NAMESPACE: &str = "demo";
 const STACK: &str = "demo-stack";
@@ -46,7 +47,10 @@ pub async fn play(keep: bool) -> Result<()> {
 }
 
 async fn play_on(stage: &mut Stage, keep: bool, began: Instant) -> Result<()> {
+    let examples = examples()?;
+    let fleet = play_fleet(&examples)?;
     enter_namespace(stage).await?;
+    furnish_aws(stage, &examples)?;
     let operator = stage.start_operator(&OPERATOR)?;
     operator.wait_until_ready()?;
     say(&format!(
@@ -57,15 +61,14 @@ async fn play_on(stage: &mut Stage, keep: bool, began: Instant) -> Result<()> {
     ));
     show(stage, &["get", "crd", "-o", "custom-columns=NAME:.metadata.name,SHORT:.spec.names.shortNames[0]"])?;
 
-    let fleet = example_fleet()?;
-    create(stage)?;
+    create(stage, &examples)?;
     gentle_change(stage, &fleet)?;
     careful_change(stage, &fleet)?;
     scale(stage, &fleet)?;
     if keep {
         return stay(stage, &operator).await;
     }
-    delete(stage, &fleet)?;
+    delete(stage, &examples, &fleet)?;
     no_violations(stage)?;
     ensure!(operator.daemon.is_running(), "the operator has ended on its own");
     let code = operator.daemon.stop();
@@ -74,30 +77,76 @@ async fn play_on(stage: &mut Stage, keep: bool, began: Instant) -> Result<()> {
     Ok(())
 }
 
-fn create(stage: &Stage) -> Result<()> {
-    heading("1. Apply the examples: each fleet is created in AWS, started, and becomes Ready");
-    let examples = examples();
-    show(stage, &["apply", "-f", &examples])?;
-    watch(stage, "all fleets become Ready", || {
+fn create(stage: &Stage, examples: &[Value]) -> Result<()> {
+    heading("1. Apply the examples: fleets are created in AWS, started, and become Ready");
+    show(stage, &["apply", "-f", &examples_folder()])?;
+    watch(stage, "each fleet is Ready, or says why it never will be", || {
         let fleets = objects(stage)?;
-        Ok(!fleets.is_empty() && fleets.iter().all(|fleet| condition(fleet, "Ready").0 == "True"))
+        Ok(fleets.len() == examples.len() && fleets.iter().all(|fleet| is_as_expected(fleet)))
     })?;
-    show(stage, &["wait", "--for=condition=Ready", "asfleet", "--all", "--timeout=10s"])?;
+    let ready = examples.iter().filter(|example| !wants_adoption(example));
+    let ready: Vec<_> = ready.map(|example| format!("asfleet/{}", text(example, "/metadata/name"))).collect();
+    let mut wait = vec!["wait", "--for=condition=Ready", "--timeout=10s"];
+    wait.extend(ready.iter().map(String::as_str));
+    show(stage, &wait)?;
+    for example in examples.iter().filter(|example| wants_adoption(example)) {
+        say("One may not take over what exists already, as long as no Account allows it:");
+        show_conditions(stage, &text(example, "/metadata/name"))?;
+    }
+    Ok(())
+}
+
+/// Taking over an existing fleet needs an Account's leave, and there is no Account here: such a Fleet is Stalled.
+fn is_as_expected(fleet: &Value) -> bool {
+    let wanted = if wants_adoption(fleet) { "Stalled" } else { "Ready" };
+    condition(fleet, wanted).0 == "True"
+}
+
+fn wants_adoption(fleet: &Value) -> bool {
+    fleet.pointer("/spec/adoptionPolicy").is_some_and(|policy| policy == "IfExists")
+}
+
+/// The example is about a fleet that exists already: to be observed or taken over.
+fn is_about_an_existing_fleet(example: &Value) -> bool {
+    wants_adoption(example) || example.pointer("/spec/managementPolicy").is_some_and(|policy| policy == "Observe")
+}
+
+/// Puts into AWS what some examples are about: fleets made by hand, and applications.
+fn furnish_aws(stage: &Stage, examples: &[Value]) -> Result<()> {
+    for example in examples.iter().filter(|example| is_about_an_existing_fleet(example)) {
+        let name = name_in_aws(example);
+        let fleet = json!({
+            "Name": name,
+            "FleetType": example.pointer("/spec/fleetType"),
+            "InstanceType": example.pointer("/spec/instanceType"),
+            "ImageName": example.pointer("/spec/imageName"),
+            "ComputeCapacity": { "DesiredInstances": 1 },
+        });
+        stage.simulator.appstream("CreateFleet", &fleet)?;
+        stage.simulator.appstream("StartFleet", &json!({ "Name": name }))?;
+        say(&format!("(in AWS) somebody made the fleet {name} by hand"));
+    }
+    let arns = examples.iter().filter_map(|example| example.pointer("/spec/applicationArns")?.as_array()).flatten();
+    for name in arns.filter_map(|arn| arn.as_str()?.rsplit_once('/')).map(|(_, name)| name) {
+        stage.simulator.put_application(name)?;
+        say(&format!("(in AWS) somebody made the application {name}"));
+    }
     Ok(())
 }
 
 fn gentle_change(stage: &Stage, fleet: &str) -> Result<()> {
     heading("2. A new displayName for a running fleet: applied at once, the fleet stays RUNNING");
-    let before = stage.simulator.audit()?.len();
-    let patch = r#"{"spec":{"displayName":"Design Desktop 2"}}"#;
+    let aws_name = aws_name(stage, fleet)?;
+    let before = stage.simulator.audit(0)?.len();
+    let patch = r#"{"spec":{"displayName":"Office 2"}}"#;
     let asked = Instant::now();
     show(stage, &["patch", "asfleet", fleet, "--type=merge", "-p", patch])?;
     let end = Instant::now() + SCENE;
     loop {
-        let aws = in_aws(stage, fleet)?;
+        let aws = in_aws(stage, &aws_name)?;
         let state = text(&aws, "/State");
         ensure!(state == "RUNNING", "the fleet left RUNNING: {state}");
-        if text(&aws, "/DisplayName") == "Design Desktop 2" {
+        if text(&aws, "/DisplayName") == "Office 2" {
             break;
         }
         ensure!(Instant::now() < end, "AWS has not got the new name in {SCENE:?}");
@@ -109,7 +158,7 @@ fn gentle_change(stage: &Stage, fleet: &str) -> Result<()> {
     ));
     until("the object says so too", || Ok(condition(&object(stage, fleet)?, "Synced").0 == "True"))?;
     show(stage, &["get", "asfleet", fleet])?;
-    ensure!(sent(stage, fleet, before)? == ["UpdateFleet"], "sent to AWS: {:?}", sent(stage, fleet, before)?);
+    ensure!(sent(stage, &aws_name, before)? == ["UpdateFleet"], "sent to AWS: {:?}", sent(stage, &aws_name, before)?);
     say("AWS writes for it: one UpdateFleet");
     Ok(())
 }
@@ -121,9 +170,9 @@ fn careful_change(stage: &Stage, fleet: &str) -> Result<()> {
     stage.simulator.appstream("AssociateFleet", &json!({ "StackName": STACK, "FleetName": aws_name }))?;
     let session = stage.simulator.open_session(STACK, &aws_name, "ada")?;
     say(&format!("(in AWS) user ada streams from {aws_name} through the stack {STACK}"));
-    let old = text(&in_aws(stage, fleet)?, "/InstanceType");
+    let old = text(&in_aws(stage, &aws_name)?, "/InstanceType");
     let new = if old == "stream.standard.large" { "stream.standard.xlarge" } else { "stream.standard.large" };
-    let before = stage.simulator.audit()?.len();
+    let before = stage.simulator.audit(0)?.len();
     show(
         stage,
         &["patch", "asfleet", fleet, "--type=merge", "-p", &json!({"spec": {"instanceType": new}}).to_string()],
@@ -137,18 +186,18 @@ fn careful_change(stage: &Stage, fleet: &str) -> Result<()> {
 
     let end = Instant::now() + LOOK;
     while Instant::now() < end {
-        let state = text(&in_aws(stage, fleet)?, "/State");
+        let state = text(&in_aws(stage, &aws_name)?, "/State");
         ensure!(state == "RUNNING", "the fleet left RUNNING under a user: {state}");
         std::thread::sleep(Duration::from_millis(100));
     }
-    ensure!(!sent(stage, fleet, before)?.contains(&"StopFleet".to_owned()), "the fleet was stopped under a user");
+    ensure!(!sent(stage, &aws_name, before)?.contains(&"StopFleet".to_owned()), "the fleet was stopped under a user");
     say(&format!("{} seconds later the fleet is RUNNING and ada is still there", LOOK.as_secs()));
 
     stage.simulator.end_session(&session)?;
     say("(in AWS) ada leaves");
     let mut states: Vec<String> = Vec::new();
     watch(stage, "the fleet runs with the new instanceType and is Ready", || {
-        let aws = in_aws(stage, fleet)?;
+        let aws = in_aws(stage, &aws_name)?;
         let state = text(&aws, "/State");
         if states.last() != Some(&state) {
             states.push(state.clone());
@@ -156,7 +205,7 @@ fn careful_change(stage: &Stage, fleet: &str) -> Result<()> {
         let ready = condition(&object(stage, fleet)?, "Ready").0 == "True";
         Ok(state == "RUNNING" && text(&aws, "/InstanceType") == new && ready)
     })?;
-    let writes = sent(stage, fleet, before)?;
+    let writes = sent(stage, &aws_name, before)?;
     say(&format!("states seen in AWS: {}", states.join(" -> ")));
     say(&format!("AWS writes for it: {}", writes.join(", ")));
     let order: Vec<_> = ["StopFleet", "StartFleet"]
@@ -169,11 +218,12 @@ fn careful_change(stage: &Stage, fleet: &str) -> Result<()> {
 
 fn scale(stage: &Stage, fleet: &str) -> Result<()> {
     heading("4. kubectl scale");
-    let now = in_aws(stage, fleet)?.pointer("/ComputeCapacityStatus/Desired").and_then(Value::as_i64).unwrap_or(0);
+    let aws_name = aws_name(stage, fleet)?;
+    let now = in_aws(stage, &aws_name)?.pointer("/ComputeCapacityStatus/Desired").and_then(Value::as_i64).unwrap_or(0);
     let wanted = now + 2;
     show(stage, &["scale", &format!("asfleet/{fleet}"), &format!("--replicas={wanted}")])?;
     watch(stage, "AWS has the new capacity", || {
-        let aws = in_aws(stage, fleet)?;
+        let aws = in_aws(stage, &aws_name)?;
         ensure!(text(&aws, "/State") == "RUNNING", "the fleet left RUNNING");
         Ok(aws.pointer("/ComputeCapacityStatus/Desired").and_then(Value::as_i64) == Some(wanted))
     })?;
@@ -181,7 +231,7 @@ fn scale(stage: &Stage, fleet: &str) -> Result<()> {
     Ok(())
 }
 
-fn delete(stage: &Stage, fleet: &str) -> Result<()> {
+fn delete(stage: &Stage, examples: &[Value], fleet: &str) -> Result<()> {
     heading("5. Deletion waits for AWS: for the stack that uses the fleet, then until the fleet is gone");
     let aws_name = aws_name(stage, fleet)?;
     show(stage, &["delete", "asfleet", fleet, "--wait=false"])?;
@@ -189,26 +239,37 @@ fn delete(stage: &Stage, fleet: &str) -> Result<()> {
         Ok(object(stage, fleet)?.pointer("/status/conditions").is_some_and(|all| all.to_string().contains(STACK)))
     })?;
     show_conditions(stage, fleet)?;
-    ensure!(in_aws(stage, fleet)?.is_object(), "the fleet went although a stack uses it");
+    ensure!(in_aws(stage, &aws_name)?.is_object(), "the fleet went although a stack uses it");
     stage.simulator.appstream("DisassociateFleet", &json!({ "StackName": STACK, "FleetName": aws_name }))?;
     say(&format!("(in AWS) the stack {STACK} lets go of the fleet"));
     watch(stage, "the fleet is gone", || Ok(find(stage, fleet)?.is_none()))?;
     ensure!(stage.simulator.fleet(&aws_name)?.is_none(), "the object went before the fleet in AWS");
     say(&format!("AWS has no fleet {aws_name} any more"));
-    show(stage, &["delete", "-f", &examples(), "--ignore-not-found", "--wait=false"])?;
+
+    // Windows hold for the stop that a deletion needs, too, and may be closed now.
+    for example in examples.iter().filter(|example| example.pointer("/spec/disruption/windows").is_some()) {
+        let name = text(example, "/metadata/name");
+        say(&format!("{name} may be stopped in its windows only; for the demo they are taken off"));
+        show(stage, &["patch", "asfleet", &name, "--type=merge", "-p", r#"{"spec":{"disruption":{"windows":null}}}"#])?;
+    }
+    show(stage, &["delete", "-f", &examples_folder(), "--ignore-not-found", "--wait=false"])?;
     watch(stage, "all are gone", || Ok(objects(stage)?.is_empty()))?;
-    let left = stage.simulator.fleets()?;
-    ensure!(left.is_empty(), "left in AWS: {left:?}");
-    show(stage, &["get", "asfleet"])?;
+    let left = stage.simulator.fleets()?.iter().map(|fleet| text(fleet, "/Name")).collect::<Vec<_>>();
+    let mut by_hand: Vec<_> =
+        examples.iter().filter(|example| is_about_an_existing_fleet(example)).map(name_in_aws).collect();
+    by_hand.sort();
+    ensure!(left == by_hand, "left in AWS: {left:?}");
+    say(&format!("left in AWS, as it was: {} (not the operator's)", left.join(", ")));
     Ok(())
 }
 
 fn no_violations(stage: &Stage) -> Result<()> {
     heading("6. What AWS says about the operator");
     let violations = stage.simulator.violations()?;
-    let requests = stage.simulator.audit()?.len();
+    let requests = stage.simulator.audit(0)?;
+    let requests = requests.iter().filter(|entry| text(entry, "/access_key") == ACCESS_KEY).count();
     ensure!(violations.is_empty(), "violations: {violations:#?}");
-    say(&format!("{requests} requests reached AWS; violations: none"));
+    say(&format!("{requests} requests of the operator reached AWS; violations: none"));
     Ok(())
 }
 
@@ -250,18 +311,36 @@ async fn enter_namespace(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-/// The name of the object in the example that the scenes play with.
-fn example_fleet() -> Result<String> {
-    let path = repository().join("examples").join(EXAMPLE);
-    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let documents = serde_yaml::Deserializer::from_str(&text).map(serde::Deserialize::deserialize);
-    let documents =
-        documents.collect::<Result<Vec<Value>, _>>().with_context(|| format!("parse {}", path.display()))?;
-    let fleet = documents.iter().find(|document| document["kind"] == "Fleet");
-    let name = fleet.and_then(|fleet| fleet.pointer("/metadata/name")).and_then(Value::as_str);
-    name.map(str::to_owned).with_context(|| format!("find a Fleet in {}", path.display()))
+/// All Fleets of `examples/`.
+fn examples() -> Result<Vec<Value>> {
+    let folder = examples_folder();
+    let mut paths: Vec<_> = fs::read_dir(&folder)
+        .with_context(|| format!("read {folder}"))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .collect();
+    paths.sort();
+    let mut fleets = Vec::new();
+    for path in paths {
+        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        for document in serde_yaml::Deserializer::from_str(&text) {
+            let object: Value =
+                serde::Deserialize::deserialize(document).with_context(|| format!("parse {}", path.display()))?;
+            if object["kind"] == "Fleet" {
+                fleets.push(object);
+            }
+        }
+    }
+    Ok(fleets)
 }
 
-fn examples() -> String {
+/// The name of the object that the scenes play with.
+fn play_fleet(examples: &[Value]) -> Result<String> {
+    let found = examples.iter().find(|example| text(example, "/metadata/name") == EXAMPLE);
+    found.with_context(|| format!("find the Fleet {EXAMPLE} in examples/"))?;
+    Ok(EXAMPLE.to_owned())
+}
+
+fn examples_folder() -> String {
     repository().join("examples").display().to_string()
 }

@@ -16,11 +16,11 @@ pub struct Simulator {
     port: u16,
 }
 
-/// The operator's access key. The simulator puts every key that names no account into one and the same.
-pub const ACCESS_KEY: &str = "AKIDOPERATOR";
+/// The operator's access key. A key that begins with `AKIA` and twelve digits belongs to the account of that number.
+pub const ACCESS_KEY: &str = "AKIA123456789012OPER";
 
 /// The access key of the people in the demo, so that the audit log tells them from the operator.
-const PERSON: &str = "AKIDPERSON";
+const PERSON: &str = "AKIA123456789012HAND";
 
 impl Simulator {
     /// Starts it on a free loopback port and waits until it answers.
@@ -40,6 +40,8 @@ impl Simulator {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+        // What people do by hand is not the operator's fault.
+        http::post(port, &format!("/_sim/judge/{ACCESS_KEY}"), &Value::Null)?;
         Ok(simulator)
     }
 
@@ -53,19 +55,25 @@ impl Simulator {
         list(http::get(self.port, "/_sim/violations")?, "violations")
     }
 
-    /// Every request that AWS has received.
-    pub fn audit(&self) -> Result<Vec<Value>> {
-        list(http::get(self.port, "/_sim/audit")?, "entries")
+    /// The requests that AWS has received, from the one with this number on (the first is 0).
+    pub fn audit(&self, since: usize) -> Result<Vec<Value>> {
+        list(http::get(self.port, &format!("/_sim/audit?since={since}"))?, "entries")
     }
 
-    /// Counts of the requests received.
+    /// Counts of the requests received: `requests`, `mutating`, `by_code` and more.
     pub fn summary(&self) -> Result<Value> {
-        http::get(self.port, "/_sim/audit/summary")
+        let mut answer = http::get(self.port, "/_sim/audit?summary=1")?;
+        Ok(answer["summary"].take())
+    }
+
+    /// An application that ELASTIC fleets can use, by its name.
+    pub fn put_application(&self, name: &str) -> Result<()> {
+        http::post(self.port, "/_sim/applications", &json!({ "name": name })).map(|_| ())
     }
 
     /// A user begins to stream from the fleet through the stack. Returns the session's id.
     pub fn open_session(&self, stack: &str, fleet: &str, user: &str) -> Result<String> {
-        let body = json!({ "stack": stack, "fleet": fleet, "user": user, "authenticationType": "API" });
+        let body = json!({ "stack": stack, "fleet": fleet, "user": user });
         let answer = http::post(self.port, "/_sim/sessions", &body)?;
         let id = answer.get("id").and_then(Value::as_str).context("the simulator opened a session without an id")?;
         Ok(id.to_owned())

@@ -1,10 +1,13 @@
 //! What the scenes are told with: kubectl's own output, the objects, and AWS's side of them.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
+use testbed::Daemon;
 
+use crate::simulator::ACCESS_KEY;
 use crate::stage::{Stage, repository};
 
 /// The longest that a scene may wait for something; most wait ten seconds.
@@ -36,30 +39,34 @@ pub fn ask(stage: &Stage, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
-/// Waits until `so`, printing `kubectl get asfleet` each time that one of its columns has moved.
+/// Waits until `so` while `kubectl get asfleet --watch` runs, and prints its lines; not those that differ from the
+/// fleet's line before in nothing but the age.
 pub fn watch(stage: &Stage, what: &str, mut so: impl FnMut() -> Result<bool>) -> Result<()> {
     say("$ kubectl get asfleet --watch");
-    let mut shown: Vec<Vec<String>> = Vec::new();
-    let mut show_moved = || -> Result<()> {
-        let table = ask(stage, &["get", "asfleet"])?;
-        for (number, line) in table.lines().enumerate() {
-            let mut columns: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
-            // The age moves all the time.
-            columns.pop();
-            let is_new = !shown.contains(&columns);
-            if is_new {
-                shown.retain(|row| number == 0 || row.first() != columns.first());
-                shown.push(columns);
+    let command = stage.kubectl(&["get", "asfleet", "--watch"]);
+    let watching = Daemon::spawn_in(stage.control_plane.folder(), "kubectl-watch", command)?;
+    let mut printed = 0;
+    let mut rows: BTreeMap<String, String> = BTreeMap::new();
+    let mut print_new = || {
+        let log = watching.log();
+        // A line without its end is still being written.
+        let whole = log.rfind('\n').map_or("", |end| &log[..end]);
+        for line in whole.lines().skip(printed) {
+            printed += 1;
+            let (row, _age) = line.trim_end().rsplit_once(' ').unwrap_or((line, ""));
+            let name = row.split_whitespace().next().unwrap_or_default();
+            if rows.insert(name.to_owned(), row.trim_end().to_owned()).as_deref() != Some(row.trim_end()) {
                 say(line);
             }
         }
-        Ok(())
     };
     let done = until(what, || {
-        show_moved()?;
+        print_new();
         so()
     });
-    show_moved()?;
+    // The watch may be a moment behind what was asked for.
+    std::thread::sleep(Duration::from_millis(300));
+    print_new();
     done
 }
 
@@ -107,24 +114,26 @@ pub fn pending(stage: &Stage, fleet: &str) -> Result<String> {
 }
 
 /// The fleet's name in AWS: `spec.name`, else the object's.
+pub fn name_in_aws(object: &Value) -> String {
+    let name = text(object, "/spec/name");
+    if name.is_empty() { text(object, "/metadata/name") } else { name }
+}
+
 pub fn aws_name(stage: &Stage, fleet: &str) -> Result<String> {
-    let object = object(stage, fleet)?;
-    let name = object.pointer("/spec/name").and_then(Value::as_str);
-    Ok(name.unwrap_or(fleet).to_owned())
+    Ok(name_in_aws(&object(stage, fleet)?))
 }
 
-pub fn in_aws(stage: &Stage, fleet: &str) -> Result<Value> {
-    let name = aws_name(stage, fleet)?;
-    stage.simulator.fleet(&name)?.with_context(|| format!("find the fleet {name} in AWS"))
+/// The fleet of this name, as AWS describes it.
+pub fn in_aws(stage: &Stage, aws_name: &str) -> Result<Value> {
+    stage.simulator.fleet(aws_name)?.with_context(|| format!("find the fleet {aws_name} in AWS"))
 }
 
-/// The operator's writes for this fleet since the audit log had `before` entries, in order.
-pub fn sent(stage: &Stage, fleet: &str, before: usize) -> Result<Vec<String>> {
-    let name = aws_name(stage, fleet)?;
-    let entries = stage.simulator.audit()?.into_iter().skip(before);
-    let ours = entries.filter(|entry| {
-        let by_operator = text(entry, "/access_key") == crate::simulator::ACCESS_KEY;
-        by_operator && entry["mutating"] == true && text(entry, "/resource").ends_with(&name)
+/// The operator's writes for the fleet of this name from the request with number `since` on, in order.
+pub fn sent(stage: &Stage, aws_name: &str, since: usize) -> Result<Vec<String>> {
+    let ours = stage.simulator.audit(since)?.into_iter().filter(|entry| {
+        let by_operator = text(entry, "/access_key") == ACCESS_KEY;
+        let resource = text(entry, "/resource");
+        by_operator && entry["mutating"] == true && resource.rsplit('/').next() == Some(aws_name)
     });
     Ok(ours.map(|entry| text(&entry, "/operation")).collect())
 }
