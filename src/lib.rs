@@ -2,5 +2,9 @@
 
 pub mod api;
 pub mod aws;
+pub mod cli;
 pub mod crds;
+pub mod kube_client;
 pub mod plan;
+pub mod settings;
+pub mod telemetry;

@@ -41,11 +41,14 @@ need_go() {
   [ "$needed" = yes ] || return 0
   wanted=$(sed -n 's/^go \([0-9]*\.[0-9]*\).*/\1/p' "$here/control-plane/go.mod")
   PATH=$PATH:/usr/local/go/bin
-  command -v go >/dev/null || missing "Go $wanted or later (it builds the control plane)" "see https://go.dev/doc/install"
+  case $(uname -m) in aarch64 | arm64) machine=arm64 ;; *) machine=amd64 ;; esac
+  system=$(uname -s | tr '[:upper:]' '[:lower:]')
+  advice="curl -fsSL https://go.dev/dl/go$wanted.0.$system-$machine.tar.gz | sudo tar -C /usr/local -xz"
+  command -v go >/dev/null || missing "Go $wanted or later (it builds the control plane)" "$advice"
   # Asked in the module's folder: an older Go fetches the toolchain that go.mod names, where it may.
   has=$(cd "$here/control-plane" && go env GOVERSION 2>/dev/null | sed 's/^go//') || has=
   [ -n "$has" ] || has=$(cd / && go version | sed 's/.*go\([0-9][0-9.]*\).*/\1/')
-  at_least "$has" "$wanted" || missing "Go $wanted or later (here is $has)" "see https://go.dev/doc/install"
+  at_least "$has" "$wanted" || missing "Go $wanted or later (here is $has)" "$advice"
 }
 
 need_lint() {

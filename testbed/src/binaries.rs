@@ -172,7 +172,7 @@ fn usable_go(source: &Path) -> Result<PathBuf> {
         .unwrap_or("1.26.0")
         .trim();
     let advice = format!(
-        "install Go {wanted} or later from https://go.dev/dl/ (or: apt-get install golang-go)"
+        "install Go {wanted} or later, see https://go.dev/doc/install (testbed/preflight.sh go says the command)"
     );
     // The official package installs here, which login shells know and others often do not.
     for go in ["go", "/usr/local/go/bin/go"] {
