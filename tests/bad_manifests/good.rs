@@ -123,11 +123,11 @@ async fn a_cron_expression_that_the_parser_reads_is_taken() {
     };
     let (mut read, mut wrong) = (0, Vec::new());
     for _ in 0..400 {
-        let mut field = |choices: &[&str]| {
+        let field = |choices: &[&'static str]| {
             let items: Vec<&str> = (0..=random(8) / 7).map(|_| choices[random(choices.len())]).collect();
             items.join(",")
         };
-        let cron = fields.map(|choices| field(choices)).join(" ");
+        let cron = fields.map(field).join(" ");
         let mut manifest = Good::Smallest.but("spec: {powerSchedule: [{name: a, stop: '58 23 28 2 6', start: ''}]}");
         manifest["spec"]["powerSchedule"][0]["start"] = cron.as_str().into();
         let taken = cluster.create(&manifest, true).await;
