@@ -86,7 +86,7 @@ impl AppStream {
         let name = aws_name(object)?;
         let place = Place::of(scope);
         let urgency = urgency(object);
-        let source = Fleets { client: self.client(scope, &place), way: self.way(scope, urgency) };
+        let source = self.source(scope, urgency);
         let known = self.fleets.one(&place, name.as_str(), not_before, urgency, &source).await?;
         let fleet = known.value.as_deref();
         let (client, way) = (&source.client, &source.way);
@@ -171,7 +171,7 @@ impl AppStream {
         not_before: Timestamp,
     ) -> Result<Arc<Snapshot<All<FleetFacts>>>, AwsError> {
         let place = Place::of(scope);
-        let source = Fleets { client: self.client(scope, &place), way: self.way(scope, Urgency::Routine) };
+        let source = self.source(scope, Urgency::Routine);
         self.fleets.all(&place, not_before, &source).await
     }
 
@@ -234,6 +234,10 @@ impl AppStream {
         let client = Client::from_conf(config);
         clients.insert(place.clone(), client.clone());
         client
+    }
+
+    pub(super) fn source(&self, scope: &Scope, urgency: Urgency) -> Fleets {
+        Fleets { client: self.client(scope, &Place::of(scope)), way: self.way(scope, urgency) }
     }
 
     fn way(&self, scope: &Scope, urgency: Urgency) -> Way {
