@@ -2,4 +2,11 @@
 
 pub mod api;
 pub mod aws;
+pub mod cli;
+pub mod crds;
+pub mod engine;
+pub mod kube_client;
+pub mod lease;
 pub mod plan;
+pub mod settings;
+pub mod telemetry;

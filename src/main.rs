@@ -1,2 +1,117 @@
-//! stub
-fn main() {}
+//! The `windlass` binary: parse, call, exit code.
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::{env, fs};
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use windlass::cli::{Cli, Command, CrdsArgs, RunArgs};
+use windlass::crds;
+use windlass::settings::{RunSettings, Surroundings};
+use windlass::telemetry::logs;
+
+/// What stopped a command: one line that says what we were doing to what.
+type Failure = Box<dyn std::error::Error>;
+
+/// The work is waiting: two threads carry thousands of objects, and each more would cost memory for its stack and its
+/// allocator arena.
+const WORKERS: usize = 2;
+/// File and DNS look-ups; the default of 512 would keep as many stacks.
+const BLOCKING_WORKERS: usize = 4;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(args) => run(*args),
+        Command::Crds(args) => show_crds(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody is left to tell when standard error is closed.
+            drop(writeln!(io::stderr(), "windlass: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: RunArgs) -> Result<(), Failure> {
+    logs::start(args.log_format(), env::var("RUST_LOG").ok().as_deref())?;
+    let settings = args.settings(&surroundings())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING_WORKERS)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("starting the runtime: {error}"))?;
+    runtime.block_on(async {
+        let shutdown = told_to_stop()?;
+        control(settings, shutdown).await
+    })
+}
+
+async fn control(_: RunSettings, _: impl Future<Output = ()>) -> Result<(), Failure> {
+    Err("running the controller: not built into this version".into())
+}
+
+/// Ends at the first SIGTERM or SIGINT. The second one ends the process where it stands: whoever sends it does not want
+/// to wait for the drain.
+fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+    let hear = |kind| signal(kind).map_err(|error| format!("listening for signals: {error}"));
+    let (mut terminate, mut interrupt) = (hear(SignalKind::terminate())?, hear(SignalKind::interrupt())?);
+    let mut next = async move || {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    tokio::spawn(async move {
+        let signal = next().await;
+        tracing::info!(signal, "stopping");
+        drop(stop);
+        let signal = next().await;
+        tracing::warn!(signal, "stopping at once");
+        std::process::exit(1);
+    });
+    Ok(async move { drop(stopped.await) })
+}
+
+fn surroundings() -> Surroundings {
+    let file = |path: &str| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
+    let set = |text: &String| !text.is_empty();
+    Surroundings {
+        pod_name: env::var("POD_NAME").ok().filter(set),
+        host_name: file("/proc/sys/kernel/hostname").or_else(|| env::var("HOSTNAME").ok()).filter(set),
+        pod_namespace: env::var("POD_NAMESPACE")
+            .ok()
+            .or_else(|| file("/var/run/secrets/kubernetes.io/serviceaccount/namespace"))
+            .filter(set),
+        chance: rand::random(),
+    }
+}
+
+fn show_crds(args: &CrdsArgs) -> Result<(), Failure> {
+    match &args.dir {
+        Some(dir) => write_crds(dir),
+        None => print_crds(),
+    }
+}
+
+fn write_crds(dir: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(dir).map_err(|error| format!("making the folder {}: {error}", dir.display()))?;
+    for definition in crds::all() {
+        let file = dir.join(crds::file_name(&definition));
+        fs::write(&file, crds::yaml(&definition)).map_err(|error| format!("writing {}: {error}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn print_crds() -> Result<(), Failure> {
+    let documents: Vec<String> = crds::all().iter().map(crds::yaml).collect();
+    let stream = documents.join("---\n");
+    let printed = io::stdout().lock().write_all(stream.as_bytes());
+    printed.map_err(|error| format!("printing the custom resource definitions: {error}").into())
+}

@@ -6,36 +6,46 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::form;
+use super::schema::members;
 use super::text::{AccountName, Region};
 
 /// The fields that every kind with an AWS resource of its own shares.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Common {
-    /// The `Account` object whose AWS account and role are used. Not available yet: leave it out; the operator's own
-    /// identity is used.
+    /// The `Account` object whose AWS account and role are used, 1 to 253 characters. Not available yet: leave it out, and
+    /// the operator's own AWS identity is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountName>,
-    /// The AWS Region. Default: the operator's own (`--region`). Cannot be changed once set.
+    /// The AWS Region, such as `eu-central-1`, 1 to 32 characters. Default: the operator's own (`--region`). It may be set
+    /// on an object that had none, if that is the Region where the resource is; once set it cannot be changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
-    /// AWS tags to keep on the resource, at most 45 (AWS allows 50; five are the operator's). Tags that others put on
-    /// the resource are left alone.
+    /// AWS tags to keep on the resource, at most 45 (AWS allows 50; five are the operator's own). Keys of 1 to 128
+    /// characters, not beginning with `aws:` or `windlass.dev/`; values of at most 256. Default: none. Tags that others
+    /// put on the resource are left alone; a tag removed here is removed from the resource if the operator had set it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 45, "x-kubernetes-validations" = form::TAGS), transform = members(0, 256, &[]))]
     pub tags: Option<BTreeMap<String, String>>,
-    /// What happens in AWS when this object is deleted.
+    /// What happens in AWS when this object is deleted. `Delete`: the resource is deleted too, once nobody uses it.
+    /// `Retain`: the resource stays as it is and the operator's ownership tags are taken off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
-    /// Whether a resource of this name that exists already may be taken over.
+    /// Whether a resource of this name that exists already in AWS may be taken over. `Never`: it is not touched, and the
+    /// object is Stalled with reason `NotOwned`. `IfExists`: it is taken over unless it carries another owner's tags.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adoption_policy: Option<AdoptionPolicy>,
-    /// Whether the operator changes AWS (`Manage`) or only reports differences (`Observe`).
+    /// What the operator does about differences. `Manage`: it makes AWS match this spec. `Observe`: it only reports them
+    /// and writes nothing to AWS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub management_policy: Option<ManagementPolicy>,
-    /// Whether a resource that somebody deleted in AWS is created again.
+    /// What happens when somebody deletes the resource in AWS. `Always`: it is created again. `Never`: it is not, and the
+    /// object is Stalled with reason `DeletedOutOfBand`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recreate_policy: Option<RecreatePolicy>,
-    /// While true, the operator deletes nothing in AWS for this object, however it came to be deleted.
+    /// While true, the operator deletes nothing in AWS for this object, however the object came to be deleted: the deletion
+    /// waits until this is false. Default: false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_protection: Option<bool>,
 }
@@ -83,18 +93,19 @@ pub enum RecreatePolicy {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingChange {
-    /// The spec path that differs, such as `instanceType`.
+    /// The spec path that differs, such as `instanceType`, at most 128 characters.
     #[schemars(length(max = 128))]
     pub field: String,
-    /// What AWS has, as a short string; empty when it has none.
+    /// What AWS has, as a text of at most 256 characters; empty when it has none.
     #[schemars(length(max = 256))]
     pub from: String,
-    /// What the spec wants, as a short string; empty when it wants none.
+    /// What the spec wants, as a text of at most 256 characters; empty when it wants none.
     #[schemars(length(max = 256))]
     pub to: String,
-    /// What carrying it out takes.
+    /// What carrying it out takes: `None` (no user notices), `Restart` (the resource is stopped and started) or `Refused`
+    /// (AWS refused it, or it cannot be done).
     pub impact: Impact,
-    /// What it waits for, in words; absent when it is being carried out.
+    /// What it waits for, in at most 1024 characters; absent when it is being carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub waiting_for: Option<String>,
@@ -117,7 +128,7 @@ pub enum Impact {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Intent {
-    /// The name that was to be created.
+    /// The name that was to be created, at most 256 characters.
     #[schemars(length(max = 256))]
     pub name: String,
     /// When it was written (RFC 3339).

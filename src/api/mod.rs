@@ -2,10 +2,13 @@
 
 pub mod common;
 pub mod fleet;
+pub mod form;
+pub mod schema;
 pub mod text;
 
 pub use common::{
-    AdoptionPolicy, Common, DeletionPolicy, Impact, Intent, ManagementPolicy, PendingChange, RecreatePolicy,
+    AdoptionPolicy, Common, DeletionPolicy, Impact, Intent, ManagementPolicy, PendingChange,
+    RecreatePolicy,
 };
 pub use fleet::{Fleet, FleetSettings, FleetSpec, FleetStatus};
 pub use text::{AccountName, Arn, AwsName, Region};

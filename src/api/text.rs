@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::form;
+
 /// A text that does not have the form its type asks for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {wanted}")]
@@ -78,7 +80,7 @@ text!(
             && t.starts_with(|c: char| c.is_ascii_alphanumeric())
             && t.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
     },
-    { "type": "string", "minLength": 1, "maxLength": 101, "pattern": "^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,100}$" }
+    { "type": "string", "minLength": 1, "maxLength": 101, "x-kubernetes-validations": form::AWS_NAME }
 );
 
 text!(
@@ -88,9 +90,9 @@ text!(
     "an ARN (arn:partition:service:region:account:resource)",
     |t| {
         let parts: Vec<&str> = t.splitn(6, ':').collect();
-        t.len() <= 2048 && parts.len() == 6 && parts[0] == "arn" && !parts[1].is_empty() && !parts[2].is_empty() && !parts[5].is_empty()
+        t.chars().count() <= 2048 && parts.len() == 6 && parts[0] == "arn" && !parts[1].is_empty() && !parts[2].is_empty() && !parts[5].is_empty()
     },
-    { "type": "string", "maxLength": 2048, "pattern": "^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{0,12}:.+$" }
+    { "type": "string", "minLength": 1, "maxLength": 2048, "x-kubernetes-validations": form::ARN }
 );
 
 impl Arn {
@@ -125,7 +127,7 @@ text!(
             && t.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
             && t.ends_with(|c: char| c.is_ascii_digit())
     },
-    { "type": "string", "maxLength": 32, "pattern": "^[a-z]{2,}(-[a-z]+)+-[0-9]+$" }
+    { "type": "string", "minLength": 1, "maxLength": 32, "x-kubernetes-validations": form::REGION }
 );
 
 text!(
@@ -133,5 +135,56 @@ text!(
     AccountName,
     "the name of an Account object",
     |t| !t.is_empty() && t.len() <= 253,
-    { "type": "string", "minLength": 1, "maxLength": 253, "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" }
+    { "type": "string", "minLength": 1, "maxLength": 253, "x-kubernetes-validations": form::OBJECT_NAME }
 );
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn reads<T: std::str::FromStr>(text: &str) -> bool {
+        text.parse::<T>().is_ok()
+    }
+
+    /// The API server counts characters where Rust counts bytes: what it lets pass must be readable here.
+    #[test]
+    fn the_longest_texts_that_the_schema_allows_are_read() {
+        assert!(reads::<AwsName>(&"a".repeat(101)));
+        assert!(!reads::<AwsName>(&"a".repeat(102)));
+        let before = "arn:aws:iam::123456789012:role/";
+        let arn = |length: usize| format!("{before}{}", "é".repeat(length - before.len()));
+        assert!(reads::<Arn>(&arn(2048)));
+        assert!(!reads::<Arn>(&arn(2049)));
+        assert!(reads::<Region>(&format!("aa-{}-1", "a".repeat(27))));
+        assert!(!reads::<Region>(&format!("aa-{}-1", "a".repeat(28))));
+        assert!(reads::<AccountName>(&"a".repeat(253)));
+        assert!(!reads::<AccountName>(&"a".repeat(254)));
+    }
+
+    #[test]
+    fn a_text_of_another_form_is_refused_and_named() {
+        assert_eq!("".parse::<AwsName>().unwrap_err().to_string().split(' ').next(), Some("``"));
+        assert_eq!(
+            "nowhere".parse::<Region>().unwrap_err().to_string(),
+            "`nowhere` is not an AWS Region such as eu-central-1"
+        );
+        for text in [
+            "",
+            "arn",
+            "arn:aws:appstream:eu-central-1:123456789012",
+            "arn:aws:appstream:eu-central-1:123456789012:",
+            "urn:aws:a:b:c:d",
+        ] {
+            assert!(!reads::<Arn>(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_arn_falls_into_its_parts() {
+        let arn: Arn = "arn:aws:appstream:eu-central-1:123456789012:fleet/a:b".parse().unwrap();
+        assert_eq!((arn.region(), arn.account(), arn.resource()), ("eu-central-1", "123456789012", "fleet/a:b"));
+        let public: Arn = "arn:aws:appstream:eu-central-1::image/a".parse().unwrap();
+        assert_eq!((public.region(), public.account(), public.resource()), ("eu-central-1", "", "image/a"));
+    }
+}

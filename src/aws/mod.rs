@@ -12,8 +12,8 @@ use std::future::Future;
 
 use jiff::Timestamp;
 
-use crate::api::Arn;
-use crate::plan::{Class, Kind, Scope, Seen};
+pub use crate::plan::Reply;
+use crate::plan::{Class, Kind, Scope};
 
 /// A kind's way to AWS.
 pub trait AwsPort<K: Kind>: Send + Sync + 'static {
@@ -28,22 +28,13 @@ pub trait AwsPort<K: Kind>: Send + Sync + 'static {
         object: &K::Object,
         looks: &BTreeSet<K::Look>,
         not_before: Timestamp,
-    ) -> impl Future<Output = Result<Seen<K::State>, AwsError>> + Send;
+    ) -> impl Future<Output = Result<K::State, AwsError>> + Send;
 
     /// Makes one write.
     ///
     /// # Errors
     /// When AWS refused it, or no answer came by the deadline.
     fn send(&self, scope: &Scope, call: &K::Call) -> impl Future<Output = Result<Reply, AwsError>> + Send;
-}
-
-/// What a write gave back.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reply {
-    /// The ARN of what was created.
-    pub arn: Option<Arn>,
-    /// AWS's request id, which joins our log with CloudTrail.
-    pub request_id: Option<String>,
 }
 
 /// A call that AWS refused or did not answer.

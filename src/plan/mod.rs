@@ -2,7 +2,11 @@
 //!
 //! Nothing in here waits, reads a clock, rolls a die or fails: refusals and waits are values.
 
+pub mod conditions;
 pub mod fleet;
+pub mod ownership;
+pub mod reason;
+pub mod schedule;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -38,8 +42,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
 
     /// Decides what to do next and what to show.
     fn plan(input: &Input<'_, Self>) -> Plan<Self>;
-    /// Whether two statuses differ only in counts, which cause at most one write in five minutes.
-    fn differs_in_counts_only(one: &Self::Status, other: &Self::Status) -> bool;
+    /// The status after a write that AWS answered, where something must be remembered at once: the ARN of what was
+    /// created, what was cleared. `None`: the next pass will see.
+    fn after(status: &Self::Status, call: &Self::Call, reply: &Reply) -> Option<Self::Status>;
 }
 
 /// The part of a status that is the same for every kind.
@@ -50,8 +55,12 @@ pub trait Status: Clone + Default + PartialEq + Debug + serde::Serialize + Send 
     fn arn(&self) -> Option<&Arn>;
     /// The create about to be sent.
     fn intent(&self) -> Option<&Intent>;
-    /// This status with the ARN of what has just been created.
-    fn with_arn(self, arn: Arn) -> Self;
+    /// Whether the stamps are the same: where they are not, the status is written before anything is sent.
+    fn same_stamps(&self, other: &Self) -> bool;
+    /// This status with the counts of another: counts alone cause at most one write in five minutes.
+    fn with_counts_of(self, other: &Self) -> Self;
+    /// This status with the annotation's value that was acted on.
+    fn with_last_handled(self, value: Option<String>) -> Self;
 }
 
 /// Everything that a plan may look at.
@@ -61,12 +70,12 @@ pub struct Input<'a, K: Kind> {
     pub now: Timestamp,
     /// The object, as the API server has it.
     pub object: &'a K::Object,
-    /// Where it lives, and what it may ask for.
-    pub scope: &'a Scope,
+    /// Where it lives, and what it may ask for; `None` before AWS was looked at, or when that could not be told.
+    pub scope: Option<&'a Scope>,
     /// What AWS says.
     pub seen: &'a Seen<K::State>,
-    /// The last AWS refusal or failure for this object in this process, until a call succeeds.
-    pub failure: Option<&'a Failure>,
+    /// The last AWS refusal or failure for this object in this process, until a write succeeds.
+    pub failure: Option<&'a Failure<K>>,
     /// The latest of our last mutating call for this object and the taking of the lease: "absent" is believed only from a
     /// read that began [`UNCERTAINTY`] after it.
     pub quiet_since: Timestamp,
@@ -90,7 +99,7 @@ pub struct Plan<K: Kind> {
 /// What to do next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next<K: Kind> {
-    /// Read these too, then plan again in the same pass.
+    /// Read AWS, these too, then plan again in the same pass.
     Look(BTreeSet<K::Look>),
     /// Make exactly one AWS write, then look again.
     Send(K::Call),
@@ -105,17 +114,14 @@ pub enum Next<K: Kind> {
 /// What AWS says about an object.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen<S> {
+    /// AWS has not been asked: the plan says [`Next::Look`] if it must be.
+    NotLooked,
+    /// This object may not live where it says; the sentence says why.
+    NotAllowed(String),
     /// It could not be read; the failure says why.
     Unknown,
-    /// It is not there, by a complete read that began then.
-    Absent {
-        /// When the read began.
-        began: Timestamp,
-        /// What else was looked at.
-        state: S,
-    },
-    /// It is there.
-    Present(S),
+    /// This was found, which may be that it is not there.
+    Found(S),
 }
 
 /// A write to AWS.
@@ -124,6 +130,15 @@ pub trait Call: Clone + PartialEq + Debug + Send + Sync + 'static {
     fn operation(&self) -> &'static str;
     /// Whether it makes something that did not exist: then the intent is written first.
     fn creates(&self) -> bool;
+}
+
+/// What a write gave back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// The ARN of what was created.
+    pub arn: Option<Arn>,
+    /// AWS's request id, which joins our log with CloudTrail.
+    pub request_id: Option<String>,
 }
 
 /// Where an object lives in AWS, by whom it is reached, and what it may ask for.
@@ -153,8 +168,10 @@ pub struct Allow {
 }
 
 /// A call that AWS refused or did not answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure<K: Kind> {
+    /// The write that failed; `None` for a read.
+    pub call: Option<K::Call>,
     /// AWS's name of the operation.
     pub operation: String,
     /// What kind of failure it is.
@@ -167,6 +184,8 @@ pub struct Failure {
     pub generation: i64,
     /// Since when the same operation fails with the same code.
     pub since: Timestamp,
+    /// When it failed last.
+    pub at: Timestamp,
 }
 
 /// What a failure means for what to do next.
@@ -194,11 +213,23 @@ pub enum Class {
     NotSent,
 }
 
+impl Class {
+    /// Whether the same request would be refused again: something must change first.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Rejected | Self::QuotaExceeded | Self::AccessDenied | Self::NotFound => true,
+            Self::AlreadyExists | Self::InUse | Self::Throttled | Self::Busy | Self::Unavailable | Self::NotSent => {
+                false
+            }
+        }
+    }
+}
+
 /// An event for people: what happened, once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct News {
     /// CamelCase reason.
-    pub reason: &'static str,
+    pub reason: String,
     /// What was done, CamelCase.
     pub action: &'static str,
     /// Whether it is a warning.

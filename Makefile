@@ -1,0 +1,53 @@
+# Every target works on a fresh clone: what is missing is built, installed when we may, or named in one line.
+# All builds share one target folder and one feature set (--workspace), so that no crate is compiled twice.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint crds control-plane build preflight preflight-python
+
+# --locked in CI: a build must not change Cargo.lock there.
+CARGO_FLAGS ?=
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BOTOCORE := simulator/tests/botocore
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## Watch fleets live on a real API server and a simulated AWS (KEEP=1 leaves it running)
+	$(TARGET)/debug/testbed demo
+
+test: preflight-python control-plane .venv/.installed ## Run every test: Rust, then botocore and the aws CLI against the simulator
+	cargo test $(CARGO_FLAGS) --workspace
+	WINDLASS_SIMULATOR=$(abspath $(TARGET))/debug/windlass-simulator .venv/bin/pytest -q $(BOTOCORE)
+
+bench: preflight ## Measure the release build: prints one table (BENCH_N=2000 adds a size, BENCH_WRITE=1 writes docs/performance.md)
+	cargo build $(CARGO_FLAGS) --workspace --bins --release
+	$(TARGET)/release/testbed bench
+
+# clippy-driver as the compiler of our own crates only: `cargo clippy` would check all dependencies a second time.
+lint: preflight ## Check format, clippy with warnings denied, and the dependency rules
+	cargo fmt --all --check
+	RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings cargo build $(CARGO_FLAGS) --workspace --all-targets
+	@if cargo tree --workspace --edges normal,build --prefix none | grep -E '^(ring|openssl|openssl-sys|native-tls|rsa) v'; \
+	then echo "lint: the crates above are a second TLS or crypto backend; deny.toml says why not" >&2; exit 1; fi
+	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
+	else echo "lint: cargo-deny is not installed, so licenses and sources are left to CI (cargo install cargo-deny)"; fi
+
+crds: build ## Write crds/ from the types
+	$(TARGET)/debug/windlass crds --dir crds
+
+control-plane: build ## Build etcd, kube-apiserver, kube-controller-manager and kubectl into the cache, if they are not there
+	@$(TARGET)/debug/testbed control-plane
+
+build: preflight
+	cargo build $(CARGO_FLAGS) --workspace
+
+preflight:
+	@testbed/preflight.sh rust cc go
+
+preflight-python:
+	@testbed/preflight.sh python
+
+.venv/.installed: $(BOTOCORE)/requirements.txt
+	python3 -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@

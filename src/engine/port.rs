@@ -1,0 +1,174 @@
+//! The API server as the engine sees it: a closed set of effects on one object.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+
+use crate::plan::Kind;
+use crate::telemetry::labels::Label;
+
+/// An object's namespace and name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id {
+    /// Empty for cluster-scoped kinds.
+    pub namespace: Arc<str>,
+    /// The name.
+    pub name: Arc<str>,
+}
+
+impl Id {
+    /// The id of an object.
+    pub fn of(object: &impl kube::Resource) -> Self {
+        Self { namespace: object.namespace().unwrap_or_default().into(), name: object.name_any().into() }
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// What a watch shows.
+#[derive(Debug, Clone)]
+pub enum Sight<O> {
+    /// An object, new or changed.
+    There(Arc<O>),
+    /// An object is gone.
+    Gone(Id),
+    /// A list is complete; what is not in it is gone.
+    Complete(HashSet<Id>),
+}
+
+/// Everything that is ever done to an object at the API server.
+#[derive(Debug, Clone)]
+pub enum KubeEffect<K: Kind> {
+    /// Read it from the API server itself, not from a cache.
+    Read(Id),
+    /// Put our finalizer on; only if uid and resourceVersion are these.
+    Guard(Arc<K::Object>),
+    /// Write the whole status; only if the resourceVersion is this.
+    Report(Arc<K::Object>, Box<K::Status>),
+    /// Take our finalizer off; only if uid and resourceVersion are these.
+    Release(Arc<K::Object>),
+}
+
+impl<K: Kind> KubeEffect<K> {
+    /// Its name, for numbers and metrics.
+    pub fn name(&self) -> EffectName {
+        match self {
+            Self::Read(_) => EffectName::Read,
+            Self::Guard(_) => EffectName::Guard,
+            Self::Report(..) => EffectName::Report,
+            Self::Release(_) => EffectName::Release,
+        }
+    }
+
+    /// Whether it changes anything: then the lease is asked first.
+    pub fn mutating(&self) -> bool {
+        match self {
+            Self::Read(_) => false,
+            Self::Guard(_) | Self::Report(..) | Self::Release(_) => true,
+        }
+    }
+}
+
+/// The names of effects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum EffectName {
+    Read,
+    Guard,
+    Report,
+    Release,
+}
+
+impl Label for EffectName {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Guard => "guard",
+            Self::Report => "report",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// How long any request to the API server may take: three of its own slow-request bounds (a request slower than a
+/// second is logged there), and less than the lease.
+pub const KUBE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A request that the API server refused or did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KubeError {
+    /// The object changed meanwhile: look again.
+    #[error("the object changed meanwhile")]
+    Conflict,
+    /// The object, or its namespace, is gone.
+    #[error("the object is gone")]
+    Gone,
+    /// The API server refused it.
+    #[error("the API server refused it: {0}")]
+    Refused(String),
+    /// No answer came: what was asked may have happened.
+    #[error("no answer from the API server: {0}")]
+    Unavailable(String),
+    /// This process may not write (any more).
+    #[error("this process does not hold the lease")]
+    NoLease,
+}
+
+/// What became of an effect, for the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum KubeOutcome {
+    Ok,
+    Conflict,
+    Gone,
+    Refused,
+    Unavailable,
+    NoLease,
+}
+
+impl KubeOutcome {
+    /// That of a result.
+    pub fn of<T>(result: &Result<T, KubeError>) -> Self {
+        match result {
+            Ok(_) => Self::Ok,
+            Err(KubeError::Conflict) => Self::Conflict,
+            Err(KubeError::Gone) => Self::Gone,
+            Err(KubeError::Refused(_)) => Self::Refused,
+            Err(KubeError::Unavailable(_)) => Self::Unavailable,
+            Err(KubeError::NoLease) => Self::NoLease,
+        }
+    }
+}
+
+impl Label for KubeOutcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Conflict => "conflict",
+            Self::Gone => "gone",
+            Self::Refused => "refused",
+            Self::Unavailable => "unavailable",
+            Self::NoLease => "no_lease",
+        }
+    }
+}
+
+/// A kind's way to the API server.
+pub trait KubePort<K: Kind>: Send + Sync + 'static {
+    /// Does it. `None` when the object is gone.
+    ///
+    /// # Errors
+    /// When the API server refused it, or did not answer by the deadline.
+    fn perform(
+        &self,
+        effect: KubeEffect<K>,
+    ) -> impl Future<Output = Result<Option<Arc<K::Object>>, KubeError>> + Send;
+}

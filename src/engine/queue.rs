@@ -1,0 +1,226 @@
+//! What is due: one entry for each object, two lanes, the urgent one first.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::{Id, lock};
+use crate::aws::gate::Urgency;
+
+/// What is due, and when.
+#[derive(Debug, Default)]
+pub struct Queue {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: HashMap<Id, Entry>,
+    urgent: BTreeSet<(Instant, Id)>,
+    routine: BTreeSet<(Instant, Id)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Entry {
+    Waiting(Instant, Urgency),
+    /// A worker has it; what was asked for meanwhile comes after.
+    Taken(Option<(Instant, Urgency)>),
+}
+
+impl Queue {
+    /// Asks for a pass at that time. An earlier or more urgent wish stands.
+    pub fn ask(&self, id: Id, at: Instant, urgency: Urgency) {
+        let mut state = lock(&self.state);
+        let first = match state.entries.get(&id).copied() {
+            None => state.put(id, at, urgency),
+            Some(Entry::Waiting(was, lane)) => {
+                state.lane(lane).remove(&(was, id.clone()));
+                let (at, urgency) = both((was, lane), (at, urgency));
+                state.put(id, at, urgency)
+            }
+            Some(Entry::Taken(next)) => {
+                let next = next.map_or((at, urgency), |next| both(next, (at, urgency)));
+                state.entries.insert(id, Entry::Taken(Some(next)));
+                false
+            }
+        };
+        drop(state);
+        self.wake(first);
+    }
+
+    /// Waits for something due that this lane may take: an urgent worker takes urgent things only.
+    pub async fn take(&self, lane: Urgency) -> (Id, Urgency) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let next = match lock(&self.state).take(lane, Instant::now()) {
+                Ok(taken) => return taken,
+                Err(next) => next,
+            };
+            match next {
+                Some(at) => tokio::select! { () = changed => {} () = sleep_until(at) => {} },
+                None => changed.await,
+            }
+        }
+    }
+
+    /// A pass ended; `next` is when the object is due again, unless it was asked for earlier meanwhile.
+    pub fn done(&self, id: &Id, next: Option<(Instant, Urgency)>) {
+        let mut state = lock(&self.state);
+        let asked = match state.entries.remove(id) {
+            Some(Entry::Taken(asked)) => asked,
+            // Forgotten meanwhile, and maybe back: what was asked since stands.
+            Some(waiting @ Entry::Waiting(..)) => {
+                state.entries.insert(id.clone(), waiting);
+                return;
+            }
+            None => return,
+        };
+        let next = match (next, asked) {
+            (Some(next), Some(asked)) => Some(both(next, asked)),
+            (next, asked) => next.or(asked),
+        };
+        let first = next.is_some_and(|(at, urgency)| state.put(id.clone(), at, urgency));
+        drop(state);
+        self.wake(first);
+    }
+
+    /// Workers sleep until the first thing of their lanes: only a new first needs to wake them.
+    fn wake(&self, first: bool) {
+        if first {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// The object is gone.
+    pub fn forget(&self, id: &Id) {
+        let mut state = lock(&self.state);
+        if let Some(Entry::Waiting(at, lane)) = state.entries.remove(id) {
+            state.lane(lane).remove(&(at, id.clone()));
+        }
+    }
+
+    /// How many are due now in a lane.
+    pub fn depth(&self, lane: Urgency) -> usize {
+        let now = Instant::now();
+        let mut state = lock(&self.state);
+        state.lane(lane).iter().take_while(|(at, _)| *at <= now).count()
+    }
+}
+
+impl State {
+    fn lane(&mut self, lane: Urgency) -> &mut BTreeSet<(Instant, Id)> {
+        match lane {
+            Urgency::Urgent => &mut self.urgent,
+            Urgency::Routine => &mut self.routine,
+        }
+    }
+
+    /// Whether it is now the first of its lane.
+    fn put(&mut self, id: Id, at: Instant, urgency: Urgency) -> bool {
+        self.entries.insert(id.clone(), Entry::Waiting(at, urgency));
+        let lane = self.lane(urgency);
+        lane.insert((at, id.clone()));
+        lane.first() == Some(&(at, id))
+    }
+
+    /// What is due, or when the next thing is.
+    fn take(&mut self, lane: Urgency, now: Instant) -> Result<(Id, Urgency), Option<Instant>> {
+        let lanes: &[Urgency] = match lane {
+            Urgency::Urgent => &[Urgency::Urgent],
+            Urgency::Routine => &[Urgency::Urgent, Urgency::Routine],
+        };
+        for lane in lanes {
+            if self.lane(*lane).first().is_some_and(|(at, _)| *at <= now)
+                && let Some((_, id)) = self.lane(*lane).pop_first()
+            {
+                self.entries.insert(id.clone(), Entry::Taken(None));
+                return Ok((id, *lane));
+            }
+        }
+        Err(lanes.iter().filter_map(|lane| self.lane(*lane).first().map(|(at, _)| *at)).min())
+    }
+}
+
+/// The earlier time in the more urgent lane.
+fn both(one: (Instant, Urgency), other: (Instant, Urgency)) -> (Instant, Urgency) {
+    let urgency = match (one.1, other.1) {
+        (Urgency::Routine, Urgency::Routine) => Urgency::Routine,
+        (Urgency::Urgent, _) | (_, Urgency::Urgent) => Urgency::Urgent,
+    };
+    (one.0.min(other.0), urgency)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn id(name: &str) -> Id {
+        Id { namespace: "ns".into(), name: name.into() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_urgent_object_overtakes_routine_ones_that_were_due_before() {
+        let (queue, now) = (Queue::default(), Instant::now());
+        queue.ask(id("a"), now, Urgency::Routine);
+        queue.ask(id("b"), now, Urgency::Routine);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        queue.ask(id("c"), Instant::now(), Urgency::Urgent);
+        let mut taken = Vec::new();
+        for _ in 0..3 {
+            taken.push(queue.take(Urgency::Routine).await.0);
+        }
+        assert_eq!(taken, [id("c"), id("a"), id("b")]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_asked_for_during_a_pass_comes_right_after_it() {
+        let (queue, now) = (Queue::default(), Instant::now());
+        queue.ask(id("a"), now, Urgency::Routine);
+        assert_eq!(queue.take(Urgency::Routine).await, (id("a"), Urgency::Routine));
+        queue.ask(id("a"), now, Urgency::Urgent);
+        queue.done(&id("a"), Some((now + Duration::from_secs(60), Urgency::Routine)));
+        assert_eq!(queue.take(Urgency::Urgent).await, (id("a"), Urgency::Urgent));
+        assert_eq!(Instant::now(), now);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_object_is_never_taken_twice_at_once() {
+        let (queue, now) = (Queue::default(), Instant::now());
+        queue.ask(id("a"), now, Urgency::Urgent);
+        queue.take(Urgency::Urgent).await;
+        queue.ask(id("a"), now, Urgency::Urgent);
+        let second = tokio::time::timeout(Duration::from_secs(3600), queue.take(Urgency::Routine)).await;
+        assert!(second.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_sleeps_until_later_wakes_for_something_sooner() {
+        let (queue, now) = (std::sync::Arc::new(Queue::default()), Instant::now());
+        queue.ask(id("late"), now + Duration::from_secs(600), Urgency::Routine);
+        let worker = tokio::spawn({
+            let queue = std::sync::Arc::clone(&queue);
+            async move { queue.take(Urgency::Routine).await.0 }
+        });
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        queue.ask(id("soon"), Instant::now() + Duration::from_secs(1), Urgency::Routine);
+        assert_eq!(worker.await.ok(), Some(id("soon")));
+        assert_eq!(Instant::now() - now, Duration::from_secs(6));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_forgotten_object_is_not_due_again_after_its_pass() {
+        let (queue, now) = (Queue::default(), Instant::now());
+        queue.ask(id("a"), now, Urgency::Urgent);
+        queue.take(Urgency::Urgent).await;
+        queue.forget(&id("a"));
+        queue.done(&id("a"), Some((now, Urgency::Urgent)));
+        assert_eq!(queue.depth(Urgency::Urgent), 0);
+    }
+}

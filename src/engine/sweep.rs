@@ -1,0 +1,65 @@
+//! The orphan sweeper: what carries this cluster's tags in AWS and has no object is reported, never deleted.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{Resource, ResourceExt};
+use kube::core::object::HasStatus;
+use tracing::warn;
+
+use crate::aws::AwsPort;
+use crate::plan::{Kind, News, Status, ownership};
+
+use super::Engine;
+use super::port::KubePort;
+
+/// How often is looked. Each look costs one full list and the tags of what no object claims.
+pub const EVERY: Duration = Duration::from_secs(3600);
+
+impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
+    /// Looks once, in every place where an object lives. The number of orphans found.
+    pub async fn sweep(&self) -> usize {
+        let objects = self.everything();
+        let claimed: BTreeSet<_> = objects.iter().filter_map(|o| o.status().and_then(|s| s.arn()).cloned()).collect();
+        let uids: BTreeSet<String> = objects.iter().filter_map(|o| o.uid()).collect();
+        let mut swept = BTreeSet::new();
+        let mut orphans = 0;
+        for object in &objects {
+            let Ok(scope) = self.parts().aws.scope(object).await else { continue };
+            if !swept.insert((scope.account.clone(), scope.region.clone())) {
+                continue;
+            }
+            let strays = match self.parts().aws.strays(&scope, &claimed).await {
+                Ok(strays) => strays,
+                Err(error) => {
+                    warn!(kind = K::NAME, "looking for orphans: {error}");
+                    continue;
+                }
+            };
+            for stray in strays {
+                let Some(owner) = ownership::claim::<K>(&scope, &stray.tags) else { continue };
+                if uids.contains(&owner.uid) {
+                    continue;
+                }
+                orphans += 1;
+                warn!(kind = K::NAME, arn = %stray.arn, object = %owner.name, namespace = %owner.namespace, "orphan: tagged as ours, and no object has it");
+                let about = ObjectReference {
+                    api_version: Some(K::Object::api_version(&()).into_owned()),
+                    kind: Some(K::Object::kind(&()).into_owned()),
+                    namespace: Some(owner.namespace),
+                    name: Some(owner.name),
+                    uid: Some(owner.uid),
+                    ..ObjectReference::default()
+                };
+                let note = format!("{} carries this object's ownership tags, but the object does not exist", stray.arn);
+                self.parts().herald.tell(
+                    &about,
+                    News { reason: "Orphan".into(), action: "Sweep", warning: true, note },
+                );
+            }
+        }
+        self.parts().metrics.orphans(K::NAME, orphans);
+        orphans
+    }
+}

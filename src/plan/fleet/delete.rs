@@ -1,0 +1,224 @@
+//! Letting a fleet go: stopped by the rules, deleted, seen to be gone; only then is the object released.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::api::common::{DeletionPolicy, ManagementPolicy};
+use crate::plan::ownership::{self, Owner, PREFIX};
+use crate::plan::reason::{Stall, Verdict, Waiting};
+use crate::plan::{Input, News, Next, Plan, Scope, Seen};
+
+use super::report::{self, Known, Report};
+use super::run::done;
+use super::state::{FleetFacts, FleetLook, FleetState, Power};
+use super::stop::{self, Gate};
+use super::wanted::{Policies, Wanted};
+use super::{FleetCall, FleetKind, believed, look, moved, stalled, unseen, waiting};
+
+/// What every message that waits on a deletion says.
+const WAY_OUT: &str = "(deletionPolicy: Retain lets the object go and leaves the fleet)";
+
+/// Decides for an object that is being deleted since then.
+pub fn plan(
+    input: &Input<'_, FleetKind>,
+    since: Timestamp,
+    wanted: Result<&Wanted<'_>, &(Stall, String)>,
+) -> Plan<FleetKind> {
+    let spec = &input.object.spec;
+    let policies = Policies::read(spec);
+    let stamps = report::earlier(input.object);
+    if stamps.arn.is_none() && stamps.internal.intent.is_none() {
+        return release(input, "nothing was made in AWS");
+    }
+    match (policies.deletion, policies.management, policies.protected) {
+        (DeletionPolicy::Retain, ManagementPolicy::Manage, _) => return retain(input),
+        (DeletionPolicy::Delete | DeletionPolicy::Retain, ManagementPolicy::Observe, _) => {
+            return release(input, "managementPolicy is Observe: the fleet is left as it is");
+        }
+        (DeletionPolicy::Delete, ManagementPolicy::Manage, true) => {
+            let text = format!("deletionProtection is true: nothing is deleted in AWS {WAY_OUT}");
+            let verdict = Verdict::Working(Waiting::DeletionProtected, text);
+            return waiting(input, None, Known::Nothing, verdict, super::AWHILE);
+        }
+        (DeletionPolicy::Delete, ManagementPolicy::Manage, false) => {}
+    }
+    match (input.seen, input.scope) {
+        (Seen::NotLooked, _) => look(input, BTreeSet::new()),
+        (Seen::NotAllowed(text), _) => {
+            stalled(input, None, Known::Nothing, Stall::NotAllowed, format!("{text} {WAY_OUT}"))
+        }
+        (Seen::Unknown, _) | (Seen::Found(_), None) => match wanted {
+            Ok(wanted) => unseen(input, wanted),
+            Err(_) => Plan { next: Next::Wait(super::AWHILE), status: report::unseen(input, None), news: Vec::new() },
+        },
+        (Seen::Found(state), Some(scope)) => match (moved(input.object, scope), &state.fleet) {
+            (Some(text), _) => stalled(input, None, Known::Nothing, Stall::AccountMoved, format!("{text} {WAY_OUT}")),
+            (None, None) => gone(input, since, state),
+            (None, Some(facts)) => there(input, since, wanted, scope, state, facts),
+        },
+    }
+}
+
+fn release(input: &Input<'_, FleetKind>, why: &str) -> Plan<FleetKind> {
+    let note = done("Released", "Release", format!("let the object go: {why}"));
+    Plan { next: Next::Release, status: report::earlier(input.object), news: vec![note] }
+}
+
+/// `Retain` always lets go; our tags are taken off as best we can.
+fn retain(input: &Input<'_, FleetKind>) -> Plan<FleetKind> {
+    let left = "deletionPolicy is Retain: the fleet stays in AWS";
+    match (input.seen, input.scope) {
+        (Seen::NotLooked, _) => look(input, [FleetLook::Tags].into()),
+        (Seen::Found(state), Some(scope)) => {
+            let tried = input.failure.is_some_and(|f| f.operation == "UntagResource");
+            let (Some(facts), Some(tagged), false) = (&state.fleet, &state.tags, tried) else {
+                return release(input, left);
+            };
+            match ownership::owner::<FleetKind>(scope, input.object, &tagged.tags) {
+                Owner::Ours => {
+                    let keys = tagged.tags.keys().filter(|key| key.starts_with(PREFIX)).cloned().collect();
+                    let call = FleetCall::Untag { arn: facts.arn.clone(), keys };
+                    Plan { next: Next::Send(call), status: report::earlier(input.object), news: Vec::new() }
+                }
+                Owner::Nobody | Owner::Restored | Owner::Other => release(input, left),
+            }
+        }
+        (Seen::Found(_), None) | (Seen::NotAllowed(_) | Seen::Unknown, _) => release(input, left),
+    }
+}
+
+/// No such fleet: believed only from a read that began long enough after anything that could still bring one about.
+fn gone(input: &Input<'_, FleetKind>, since: Timestamp, state: &FleetState) -> Plan<FleetKind> {
+    let intent = report::earlier(input.object).internal.intent.map_or(since, |i| i.at);
+    match believed(state.began, input.quiet_since.max(since).max(intent)) {
+        Ok(()) => {
+            let note = done("Deleted", "Delete", "the fleet is gone from AWS".into());
+            Plan { next: Next::Release, status: report::earlier(input.object), news: vec![note] }
+        }
+        Err(rest) => {
+            let verdict = Verdict::Working(Waiting::Deleting, format!("making sure that the fleet is gone {WAY_OUT}"));
+            waiting(input, None, Known::Absent, verdict, rest.min(Duration::from_secs(15)))
+        }
+    }
+}
+
+fn there(
+    input: &Input<'_, FleetKind>,
+    since: Timestamp,
+    wanted: Result<&Wanted<'_>, &(Stall, String)>,
+    scope: &Scope,
+    state: &FleetState,
+    facts: &FleetFacts,
+) -> Plan<FleetKind> {
+    let known = Known::Fleet(facts);
+    let Some(tagged) = state.tags.as_ref().filter(|t| t.began >= input.now) else {
+        return look(input, [FleetLook::Tags, FleetLook::Stacks].into());
+    };
+    match ownership::owner::<FleetKind>(scope, input.object, &tagged.tags) {
+        Owner::Ours => {}
+        owner @ (Owner::Nobody | Owner::Restored | Owner::Other) => {
+            return not_ours(input, since, state, facts, owner);
+        }
+    }
+    let Some(stacks) = &state.stacks else {
+        return look(input, [FleetLook::Tags, FleetLook::Stacks].into());
+    };
+    if !stacks.is_empty() {
+        let names: Vec<&str> = stacks.iter().map(|s| s.name.as_str()).collect();
+        let text = format!("the fleet is associated with stack {}: take it out first {WAY_OUT}", names.join(", "));
+        let verdict = Verdict::Working(Waiting::DependencyNotReady, text);
+        return waiting(input, None, known, verdict, Duration::from_secs(15));
+    }
+    match &facts.power {
+        Power::Stopped => {
+            let call = FleetCall::Delete(facts.name.clone());
+            let news = done("Deleting", "Delete", format!("deleted fleet {}", facts.name));
+            send(input, facts, call, "deleting the fleet", news)
+        }
+        Power::Stopping => {
+            let verdict = Verdict::Working(Waiting::Deleting, format!("AWS is stopping the fleet {WAY_OUT}"));
+            waiting(input, None, known, verdict, Duration::from_secs(5))
+        }
+        Power::Unrecognised(word) => {
+            let verdict = Verdict::Working(Waiting::UnknownState, format!("AWS reports the state {word} {WAY_OUT}"));
+            waiting(input, None, known, verdict, super::AWHILE)
+        }
+        Power::Starting | Power::Running => match wanted {
+            Err((why, text)) => stalled(input, None, known, *why, format!("{text} {WAY_OUT}")),
+            Ok(wanted) => stop(input, since, wanted, state, facts),
+        },
+    }
+}
+
+/// A fleet of that name without our tags. One that was never ours, or another under the old name, is left alone; one that
+/// was ours and lost its tags is not deleted by guess.
+fn not_ours(
+    input: &Input<'_, FleetKind>,
+    since: Timestamp,
+    state: &FleetState,
+    facts: &FleetFacts,
+    owner: Owner,
+) -> Plan<FleetKind> {
+    let stamps = report::earlier(input.object);
+    let intent = stamps.internal.intent.as_ref().map_or(since, |i| i.at);
+    let another = stamps.created_time.is_some() && stamps.created_time != facts.created_time;
+    match (owner, stamps.arn.is_some() && !another) {
+        // Names are unique: if somebody else has it, then we do not, once nothing of ours can be under way.
+        (Owner::Other, _) | (Owner::Nobody | Owner::Restored, false) => {
+            match believed(state.began, input.quiet_since.max(since).max(intent)) {
+                Ok(()) => release(input, "the fleet of that name is not ours"),
+                Err(rest) => {
+                    let text = format!("making sure that the fleet of that name is not ours {WAY_OUT}");
+                    let verdict = Verdict::Working(Waiting::Deleting, text);
+                    waiting(input, None, Known::Nothing, verdict, rest.min(Duration::from_secs(15)))
+                }
+            }
+        }
+        (Owner::Nobody | Owner::Restored, true) => {
+            let text = format!("fleet {} has lost its ownership tags, so it is not deleted {WAY_OUT}", facts.name);
+            stalled(input, None, Known::Nothing, Stall::NotOwned, text)
+        }
+        (Owner::Ours, _) => look(input, [FleetLook::Tags].into()),
+    }
+}
+
+fn stop(
+    input: &Input<'_, FleetKind>,
+    since: Timestamp,
+    wanted: &Wanted<'_>,
+    state: &FleetState,
+    facts: &FleetFacts,
+) -> Plan<FleetKind> {
+    let name = facts.name.clone();
+    match stop::gate(wanted, state, facts, input.failure, since, input.now) {
+        Gate::Look(what) => look(input, [what, FleetLook::Tags, FleetLook::Stacks].into()),
+        Gate::Open => {
+            let news = done("Stopped", "Stop", format!("stopped fleet {name} to delete it"));
+            send(input, facts, FleetCall::Stop(name), "stopping the fleet", news)
+        }
+        Gate::Drain(call) | Gate::Held { drain: Some(call), .. } => {
+            let news = done("Draining", "Update", format!("set the capacity of fleet {name} to 0 to delete it"));
+            send(input, facts, call, "keeping new users out", news)
+        }
+        Gate::Draining => {
+            let verdict = Verdict::Working(Waiting::Deleting, format!("waiting for unused instances to go {WAY_OUT}"));
+            waiting(input, None, Known::Fleet(facts), verdict, Duration::from_secs(5))
+        }
+        Gate::Held { why, message, sessions, drain: None, again } => {
+            let verdict = Verdict::Working(why, format!("{message} before the fleet is deleted {WAY_OUT}"));
+            let news = report::news(input, "Delete", &verdict);
+            let report = Report { sessions, ..Report::new(input, Known::Fleet(facts), verdict) };
+            Plan { next: Next::Wait(again), status: report.status(), news }
+        }
+    }
+}
+
+fn send(input: &Input<'_, FleetKind>, facts: &FleetFacts, call: FleetCall, text: &str, news: News) -> Plan<FleetKind> {
+    let failed = input.failure.filter(|f| f.call.as_ref() == Some(&call));
+    let shown = failed.and_then(|f| report::trouble(f, input.now));
+    let verdict = shown.unwrap_or_else(|| Verdict::Working(Waiting::Deleting, format!("{text} {WAY_OUT}")));
+    let status = Report::new(input, Known::Fleet(facts), verdict).status();
+    Plan { next: Next::Send(call), status, news: vec![news] }
+}

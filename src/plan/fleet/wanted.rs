@@ -1,0 +1,166 @@
+//! What a Fleet object asks for at this moment, parsed once.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use crate::api::common::{AdoptionPolicy, DeletionPolicy, ManagementPolicy, RecreatePolicy};
+use crate::api::fleet::{
+    DesiredState, Disruption, DisruptionPolicy, Fleet, FleetSettings, FleetSpec, NextTransition, UpdateStrategy,
+};
+use crate::api::{AwsName, FINALIZER};
+use crate::plan::reason::Stall;
+use crate::plan::schedule::{self, WindowsNow};
+use crate::plan::{Scope, ownership};
+
+use super::FleetKind;
+use super::state::ImageRef;
+
+/// What the object asks for now.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    /// The object.
+    pub object: &'a Fleet,
+    /// The fleet's name in AWS.
+    pub name: AwsName,
+    /// On or off, by `desiredState` and `powerSchedule`.
+    pub power: DesiredState,
+    /// Why it is off, in words.
+    pub off_because: &'static str,
+    /// When the schedule changes it next.
+    pub next: Option<NextTransition>,
+    /// The rules for a stop.
+    pub stops: Stops,
+}
+
+/// The rules for a stop, at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stops {
+    /// Whose sessions count.
+    pub policy: DisruptionPolicy,
+    /// How long users are waited for.
+    pub force_after: Option<std::time::Duration>,
+    /// Whether a window is open.
+    pub windows: WindowsNow,
+    /// Whether new users are refused meanwhile.
+    pub drain: bool,
+}
+
+impl<'a> Wanted<'a> {
+    /// Parses the spec. What no schema can judge comes back as a sentence.
+    pub fn read(object: &'a Fleet, now: Timestamp) -> Result<Self, (Stall, String)> {
+        let invalid = |text: String| (Stall::InvalidSpec, text);
+        let spec = &object.spec;
+        let name = match &spec.name {
+            Some(name) => name.clone(),
+            None => AwsName::try_from(object.name_any()).map_err(|e| invalid(format!("name: {e}")))?,
+        };
+        let scheduled = match &spec.power_schedule {
+            Some(periods) if !periods.is_empty() => Some(schedule::power(periods, now).map_err(invalid)?),
+            Some(_) | None => None,
+        };
+        let (power, off_because, next) = match (spec.desired_state, scheduled) {
+            (DesiredState::Stopped, _) => (DesiredState::Stopped, "desiredState is Stopped", None),
+            (DesiredState::Running, None) => (DesiredState::Running, "", None),
+            (DesiredState::Running, Some(now)) => {
+                let to = match now.state {
+                    DesiredState::Running => DesiredState::Stopped,
+                    DesiredState::Stopped => DesiredState::Running,
+                };
+                (now.state, "powerSchedule says off", now.changes.map(|at| NextTransition { at, to }))
+            }
+        };
+        let stops = Stops::read(spec.disruption.as_ref(), now).map_err(invalid)?;
+        Ok(Self { object, name, power, off_because, next, stops })
+    }
+
+    /// The spec.
+    pub fn spec(&self) -> &'a FleetSpec {
+        &self.object.spec
+    }
+
+    /// The fields that AWS knows.
+    pub fn settings(&self) -> &'a FleetSettings {
+        &self.object.spec.settings
+    }
+
+    /// How a change that needs a stop is carried out.
+    pub fn strategy(&self) -> UpdateStrategy {
+        self.spec().update_strategy.clone().unwrap_or_default()
+    }
+
+    /// The user's tags and ours.
+    pub fn tags(&self, scope: &Scope) -> BTreeMap<String, String> {
+        let mut tags = self.spec().common.tags.clone().unwrap_or_default();
+        tags.extend(ownership::tags::<FleetKind>(scope, self.object));
+        tags
+    }
+
+    /// The image that the spec names.
+    pub fn image(&self) -> Option<ImageRef> {
+        image(self.settings())
+    }
+}
+
+/// The image that settings name.
+pub fn image(settings: &FleetSettings) -> Option<ImageRef> {
+    let by_name = settings.image_name.clone().map(ImageRef::Name);
+    by_name.or_else(|| settings.image_arn.clone().map(ImageRef::Arn))
+}
+
+impl Stops {
+    fn read(rules: Option<&Disruption>, now: Timestamp) -> Result<Self, String> {
+        let rules = rules.cloned().unwrap_or_default();
+        let force_after = match &rules.force_after {
+            Some(text) => Some(schedule::duration("disruption.forceAfter", text)?),
+            None => None,
+        };
+        Ok(Self {
+            policy: rules.policy,
+            force_after,
+            windows: schedule::windows(rules.windows.as_deref(), now)?,
+            drain: rules.drain.unwrap_or(false),
+        })
+    }
+}
+
+/// The policies that every kind has, with their defaults for a Fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policies {
+    /// Delete or keep.
+    pub deletion: DeletionPolicy,
+    /// Take over or not.
+    pub adoption: AdoptionPolicy,
+    /// Write or only report.
+    pub management: ManagementPolicy,
+    /// Create again or not.
+    pub recreate: RecreatePolicy,
+    /// Nothing is deleted in AWS.
+    pub protected: bool,
+}
+
+impl Policies {
+    /// Reads them.
+    pub fn read(spec: &FleetSpec) -> Self {
+        let common = &spec.common;
+        Self {
+            deletion: common.deletion_policy.unwrap_or_default(),
+            adoption: common.adoption_policy.unwrap_or_default(),
+            management: common.management_policy.unwrap_or_default(),
+            // A fleet holds no data of its own: what somebody deleted comes back.
+            recreate: common.recreate_policy.unwrap_or(RecreatePolicy::Always),
+            protected: common.deletion_protection.unwrap_or(false),
+        }
+    }
+}
+
+/// Whether the object is being deleted, and since when.
+pub fn deleting(object: &Fleet) -> Option<Timestamp> {
+    object.metadata.deletion_timestamp.as_ref().map(|t| t.0)
+}
+
+/// Whether our finalizer is on it.
+pub fn guarded(object: &Fleet) -> bool {
+    object.finalizers().iter().any(|f| f == FINALIZER)
+}

@@ -1,0 +1,108 @@
+//! Why a condition is what it is: values, each with one word for machines. The messages beside them are for people.
+
+use std::fmt;
+
+/// Why work is not finished: things that pass by themselves or that AWS, users or time must settle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Waiting {
+    /// It is being created.
+    Creating,
+    /// AWS is starting it.
+    Starting,
+    /// AWS is stopping it.
+    Stopping,
+    /// A change is being carried out.
+    Updating,
+    /// It is being deleted, or its absence is being confirmed.
+    Deleting,
+    /// A stop waits for users to leave.
+    WaitingForSessions,
+    /// A stop waits for a window.
+    WaitingForWindow,
+    /// `disruption.policy: Never` forbids the stop that is needed.
+    DisruptionNever,
+    /// Something that it rests on is not there yet, or must go first.
+    DependencyNotReady,
+    /// AWS reports errors on the fleet.
+    FleetErrors,
+    /// An AWS quota is reached; tried again slowly.
+    QuotaExceeded,
+    /// AWS asks for fewer requests.
+    Throttled,
+    /// AWS refuses the identity; tried again slowly.
+    AccessDenied,
+    /// AWS could not be reached or answers with server errors.
+    AwsUnavailable,
+    /// AWS asks for patience: a change made a moment ago is not known everywhere.
+    AwsBusy,
+    /// `deletionProtection` holds a deletion back.
+    DeletionProtected,
+    /// AWS reports a state that this version does not know.
+    UnknownState,
+}
+
+/// Why only an edit or a person can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stall {
+    /// The spec says something that can never be carried out.
+    InvalidSpec,
+    /// AWS refused it for good.
+    Rejected,
+    /// A resource of that name exists and is not ours.
+    NotOwned,
+    /// The namespace may not ask for this.
+    NotAllowed,
+    /// The account or Region is not the one the resource lives in.
+    AccountMoved,
+    /// What exists differs in a field that AWS cannot change.
+    ImmutableDiffers,
+    /// The image does not exist, is not AVAILABLE, or does not fit.
+    ImageNotUsable,
+    /// It was deleted in AWS and `recreatePolicy` is `Never`.
+    DeletedOutOfBand,
+    /// AWS reports the same errors for ten minutes.
+    FleetErrors,
+    /// AWS refuses the identity for ten minutes.
+    AccessDenied,
+}
+
+/// What a pass found, in one value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing is left to do.
+    Ready(String),
+    /// Work is in progress or waited for.
+    Working(Waiting, String),
+    /// Only an edit or a person can help.
+    Stalled(Stall, String),
+}
+
+impl Verdict {
+    /// The CamelCase word for the `reason` of a condition.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Ready(_) => "Available".into(),
+            Self::Working(why, _) => why.to_string(),
+            Self::Stalled(why, _) => why.to_string(),
+        }
+    }
+
+    /// The sentence for people.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Ready(text) | Self::Working(_, text) | Self::Stalled(_, text) => text,
+        }
+    }
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Stall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

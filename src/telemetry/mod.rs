@@ -1,0 +1,13 @@
+//! What the controller says about itself: logs, metrics, probes.
+
+pub mod labels;
+pub mod logs;
+pub mod metrics;
+pub mod probes;
+pub mod process;
+pub mod server;
+
+pub use labels::{Label, PassOutcome};
+pub use logs::LogFormat;
+pub use metrics::Metrics;
+pub use probes::{Heartbeat, Readiness};

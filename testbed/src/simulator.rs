@@ -1,0 +1,149 @@
+//! The simulated AWS as a running program: its admin routes, and AWS itself as a person with credentials sees it.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+use testbed::{Daemon, Scratch, free_port};
+
+use crate::http;
+
+/// A running `windlass-simulator`.
+pub struct Simulator {
+    daemon: Daemon,
+    port: u16,
+}
+
+/// The operator's access key. The simulator puts every key that names no account into one and the same.
+pub const ACCESS_KEY: &str = "AKIDOPERATOR";
+
+/// The access key of the people in the demo, so that the audit log tells them from the operator.
+const PERSON: &str = "AKIDPERSON";
+
+impl Simulator {
+    /// Starts it on a free loopback port and waits until it answers.
+    pub fn start(scratch: &Scratch, program: &Path, flags: &[&str]) -> Result<Self> {
+        let port = free_port();
+        let mut command = Command::new(program);
+        command
+            .arg(format!("--listen=127.0.0.1:{port}"))
+            .args(flags);
+        let daemon = Daemon::spawn_in(scratch, "windlass-simulator", command)?;
+        let simulator = Self { daemon, port };
+        let end = Instant::now() + Duration::from_secs(20);
+        while let Err(error) = simulator.violations() {
+            if let Some(code) = simulator.daemon.exit_code() {
+                bail!(
+                    "windlass-simulator ended with code {code}:\n{}",
+                    simulator.daemon.log()
+                );
+            }
+            if Instant::now() >= end {
+                return Err(error.context("wait until the simulator answers"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(simulator)
+    }
+
+    /// What `AWS_ENDPOINT_URL` is set to.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What a careful operator never does; empty when all is well.
+    pub fn violations(&self) -> Result<Vec<Value>> {
+        list(http::get(self.port, "/_sim/violations")?, "violations")
+    }
+
+    /// Every request that AWS has received.
+    pub fn audit(&self) -> Result<Vec<Value>> {
+        list(http::get(self.port, "/_sim/audit")?, "entries")
+    }
+
+    /// Counts of the requests received.
+    pub fn summary(&self) -> Result<Value> {
+        http::get(self.port, "/_sim/audit/summary")
+    }
+
+    /// A user begins to stream from the fleet through the stack. Returns the session's id.
+    pub fn open_session(&self, stack: &str, fleet: &str, user: &str) -> Result<String> {
+        let body =
+            json!({ "stack": stack, "fleet": fleet, "user": user, "authenticationType": "API" });
+        let answer = http::post(self.port, "/_sim/sessions", &body)?;
+        let id = answer
+            .get("id")
+            .and_then(Value::as_str)
+            .context("the simulator opened a session without an id")?;
+        Ok(id.to_owned())
+    }
+
+    /// The user leaves.
+    pub fn end_session(&self, id: &str) -> Result<()> {
+        http::ask(
+            self.port,
+            "DELETE",
+            &format!("/_sim/sessions/{id}"),
+            &[],
+            "",
+        )
+        .map(|_| ())
+    }
+
+    /// One AppStream call over the JSON protocol, as the aws CLI makes it.
+    pub fn appstream(&self, operation: &str, input: &Value) -> Result<Value> {
+        let target = format!("PhotonAdminProxyService.{operation}");
+        // The simulator reads account and region from the signature's scope; it knows no secrets to check one with.
+        let scope = format!("{PERSON}/20260101/us-east-1/appstream/aws4_request");
+        let signature = "0".repeat(64);
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date;x-amz-target, Signature={signature}"
+        );
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target.as_str()),
+            ("x-amz-date", "20260101T000000Z"),
+            ("authorization", authorization.as_str()),
+        ];
+        let text = http::ask(self.port, "POST", "/", &headers, &input.to_string())?;
+        serde_json::from_str(&text).with_context(|| format!("parse AWS's answer to {operation}"))
+    }
+
+    /// The fleet as AWS describes it, or nothing when there is none of this name.
+    pub fn fleet(&self, name: &str) -> Result<Option<Value>> {
+        Ok(self
+            .fleets()?
+            .into_iter()
+            .find(|fleet| fleet.get("Name").and_then(Value::as_str) == Some(name)))
+    }
+
+    /// All fleets as AWS describes them.
+    pub fn fleets(&self) -> Result<Vec<Value>> {
+        let mut fleets = Vec::new();
+        let mut input = json!({});
+        loop {
+            let mut page = self.appstream("DescribeFleets", &input)?;
+            if let Some(Value::Array(part)) = page.get_mut("Fleets").map(Value::take) {
+                fleets.extend(part);
+            }
+            match page.get("NextToken").and_then(Value::as_str) {
+                Some(token) if !token.is_empty() => input = json!({ "NextToken": token }),
+                Some(_) | None => return Ok(fleets),
+            }
+        }
+    }
+}
+
+/// The list itself, or the one list under `key`.
+fn list(answer: Value, key: &str) -> Result<Vec<Value>> {
+    match answer {
+        Value::Array(items) => Ok(items),
+        Value::Object(mut object) => match object.remove(key) {
+            Some(Value::Array(items)) => Ok(items),
+            other => bail!("no list `{key}` in the simulator's answer: {other:?}"),
+        },
+        other => bail!("no list in the simulator's answer: {other}"),
+    }
+}

@@ -1,0 +1,62 @@
+//! The manifests in `examples/` are taken as they are, by kubectl as people run it.
+
+use super::{Cluster, folder};
+
+#[tokio::test]
+async fn every_example_is_taken_and_explained() {
+    let cluster = Cluster::with("examples").await;
+    let config = cluster.control_plane.write_kubeconfig(&cluster.control_plane.admin());
+    let kubectl = |arguments: &[&str]| {
+        let output =
+            cluster.control_plane.kubectl(&config).args(["-n", &cluster.namespace]).args(arguments).output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "kubectl {arguments:?}: {said}");
+        said
+    };
+    let mut applied = 0;
+    for entry in std::fs::read_dir(folder("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.file_name().unwrap().to_str().unwrap().starts_with("fleet-") {
+            continue;
+        }
+        let path = path.to_str().unwrap();
+        assert!(kubectl(&["apply", "--server-side", "--validate=strict", "-f", path]).contains("serverside-applied"));
+        // Applying the same file again changes nothing: no default fights the manifest. The first time again is left out,
+        // because it is the first write that stores the default of status, which a create does not.
+        kubectl(&["apply", "--server-side", "-f", path]);
+        let before = kubectl(&["get", "-f", path, "-o", "jsonpath={.metadata.resourceVersion}"]);
+        kubectl(&["apply", "--server-side", "-f", path]);
+        assert_eq!(kubectl(&["get", "-f", path, "-o", "jsonpath={.metadata.resourceVersion}"]), before, "{path}");
+        assert_eq!(kubectl(&["diff", "--server-side", "-f", path]), "", "{path}");
+        applied += 1;
+    }
+    assert!(applied >= 6, "only {applied} examples of fleets");
+
+    // By hand, without the server's help.
+    let path = folder("examples").join("fleet-on-demand.yaml");
+    kubectl(&["delete", "-f", path.to_str().unwrap()]);
+    assert!(kubectl(&["apply", "-f", path.to_str().unwrap()]).contains("created"));
+    assert!(kubectl(&["apply", "-f", path.to_str().unwrap()]).contains("unchanged"));
+
+    let header = kubectl(&["get", "asfleet"]);
+    assert_eq!(
+        header
+            .lines()
+            .next()
+            .unwrap()
+            .split("  ")
+            .filter(|word| !word.trim().is_empty())
+            .map(str::trim)
+            .collect::<Vec<_>>(),
+        ["NAME", "STATE", "DESIRED", "RUNNING", "IN USE", "IMAGE", "READY", "AGE"]
+    );
+    assert_eq!(kubectl(&["get", "windlass", "-o", "name"]).lines().count(), applied);
+    assert_eq!(
+        kubectl(&["get", "asfleet", "--field-selector", "spec.fleetType=ELASTIC", "-o", "name"]),
+        "fleet.appstream.windlass.dev/kiosk\n"
+    );
+    let explained = kubectl(&["explain", "fleets.appstream.windlass.dev.spec.disruption.windows.start"]);
+    assert!(explained.contains("a cron expression of five fields"), "{explained}");
+    let tree = kubectl(&["explain", "fleets.appstream.windlass.dev", "--recursive"]);
+    assert!(tree.contains("maxSessionsPerInstance\t<integer>"), "{tree}");
+}
