@@ -1,1 +1,38 @@
-//! stub
+//! AWS for people without an account: AppStream 2.0 and STS over their real wire protocols.
+//!
+//! A [`World`] is one AWS: a clock, every account and region that was ever asked about, a fault script, an audit log
+//! and the violations of a careful operator's rules. The same world serves the Rust SDK in process
+//! ([`World::http_client`]) and every other client over HTTP ([`serve`]). It is written from AWS's public
+//! documentation alone and shares nothing with the operator, so that a wrong belief of either shows as a failing test.
+//!
+//! A new service is one file beside `sts.rs` or one folder beside `appstream/`, a variant of `wire::Service`, and its
+//! protocol in `wire/` if it speaks a new one.
+
+mod admin;
+mod appstream;
+mod audit;
+mod clock;
+mod faults;
+mod in_process;
+mod people;
+mod place;
+mod serve;
+mod settings;
+mod sts;
+mod violations;
+mod wire;
+mod world;
+
+pub use appstream::capacity::Capacity;
+pub use appstream::fleet::{DomainJoinInfo, FleetSettings, FleetState, S3Location, VolumeConfig, VpcConfig};
+pub use appstream::image::{ImageSeed, seeds};
+pub use appstream::session::AuthenticationType;
+pub use audit::{AuditEntry, Outcome, Summary, summarize};
+pub use faults::{Fault, FaultEffect};
+pub use in_process::InProcess;
+pub use people::{Denied, FleetEdit, FleetView, SessionId, SessionView};
+pub use serve::serve;
+pub use settings::{DEFAULT_ACCOUNT, Quotas, RunningRule, Settings, Timings};
+pub use violations::{Rule, Violation};
+pub use wire::auth::credentials;
+pub use world::World;

@@ -1,2 +1,119 @@
-//! stub
-fn main() {}
+//! `windlass-simulator`: a world over HTTP, on the machine's own clock.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use simulator::{RunningRule, Settings, Timings, World, serve};
+
+/// AppStream 2.0 and STS over their real wire protocols, for people without an AWS account.
+#[derive(Parser)]
+#[command(name = "windlass-simulator", version)]
+struct Flags {
+    /// Where to listen. Port 0 takes a free one, which the first line of output names.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: String,
+    /// How many times faster than AWS states change. Never shortens how long a credential is valid.
+    #[arg(long, default_value_t = 1.0)]
+    speed: f64,
+    /// Time from StartFleet to RUNNING, before --speed.
+    #[arg(long, value_parser = duration)]
+    start: Option<Duration>,
+    /// Time from StopFleet to STOPPED, before --speed.
+    #[arg(long, value_parser = duration)]
+    stop: Option<Duration>,
+    /// Time to add or replace an instance, before --speed.
+    #[arg(long, value_parser = duration)]
+    scale: Option<Duration>,
+    /// Time to remove an idle instance, before --speed.
+    #[arg(long, value_parser = duration)]
+    scale_in: Option<Duration>,
+    /// What a RUNNING fleet takes: the rule of 2017 or today's.
+    #[arg(long, default_value = "today", value_parser = rules)]
+    rules: RunningRule,
+    /// Items on a page of the lists that have no size parameter.
+    #[arg(long, default_value_t = 50)]
+    page_size: usize,
+    /// Requests per second for one account, region and service; more are throttled.
+    #[arg(long)]
+    request_rate: Option<f64>,
+    /// How long reads lag behind writes.
+    #[arg(long, default_value = "0s", value_parser = duration)]
+    visibility_lag: Duration,
+    /// Seed of every random choice.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// End lists with an empty NextToken instead of none.
+    #[arg(long)]
+    empty_next_token: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let flags = Flags::parse();
+    let listener =
+        tokio::net::TcpListener::bind(&flags.listen).await.with_context(|| format!("listening on {}", flags.listen))?;
+    let address = listener.local_addr().context("reading the listening address")?;
+    let world = World::new(settings(&flags)?);
+    world.follow(jiff::Timestamp::now);
+    // The first line is what scripts wait for.
+    writeln!(std::io::stdout(), "listening on http://{address}").context("writing the first line")?;
+    serve(world, listener).await.context("serving")
+}
+
+fn settings(flags: &Flags) -> anyhow::Result<Settings> {
+    if !(flags.speed > 0.0 && flags.speed.is_finite()) {
+        bail!("--speed must be above 0");
+    }
+    let usual = Timings::default();
+    Ok(Settings {
+        seed: flags.seed,
+        rules: flags.rules,
+        page_size: flags.page_size,
+        timings: Timings {
+            start_fleet: flags.start.unwrap_or(usual.start_fleet),
+            stop_fleet: flags.stop.unwrap_or(usual.stop_fleet),
+            scale: flags.scale.unwrap_or(usual.scale),
+            scale_in: flags.scale_in.unwrap_or(usual.scale_in),
+            ..usual
+        },
+        speed: flags.speed,
+        visibility_lag: flags.visibility_lag,
+        request_rate: flags.request_rate,
+        empty_next_token: flags.empty_next_token,
+        ..Settings::default()
+    })
+}
+
+fn rules(text: &str) -> Result<RunningRule, String> {
+    match text {
+        "2017" => Ok(RunningRule::Y2017),
+        "today" => Ok(RunningRule::Today),
+        _ => Err("expected 2017 or today".to_owned()),
+    }
+}
+
+/// `2s`, `1.5s`, `300ms`, `12m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let parsed =
+        units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?.parse::<f64>().ok()?, seconds)));
+    let wanted = || "expected a number and a unit, as in 1.5s, 300ms or 12m".to_owned();
+    let (number, seconds) = parsed.ok_or_else(wanted)?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|_| wanted())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_take_a_unit() {
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));
+        assert_eq!(duration("12m"), Ok(Duration::from_secs(720)));
+        assert!(duration("12").is_err());
+        assert!(duration("-1s").is_err());
+    }
+}

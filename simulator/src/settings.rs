@@ -1,0 +1,141 @@
+//! What a [`World`](crate::World) is told at its beginning.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The account of every access key that does not name one: AWS's own documentation uses it as its example account.
+pub const DEFAULT_ACCOUNT: &str = "123456789012";
+
+/// Which attributes UpdateFleet accepts while a fleet is RUNNING.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunningRule {
+    /// The rule of the 2017 API reference: `DisplayName` and `ComputeCapacity`, nothing else.
+    #[serde(rename = "2017")]
+    Y2017,
+    /// What the API reference lists today, by fleet type.
+    #[default]
+    #[serde(rename = "today")]
+    Today,
+}
+
+/// How long AWS takes. Divided by [`Settings::speed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timings {
+    /// StartFleet until the first instance is available (developer guide: 10 to 20 minutes; acceptance tests of a
+    /// public Terraform provider: 9 to 12).
+    pub start_fleet: Duration,
+    /// StopFleet until STOPPED (developer guide: about 5 minutes).
+    pub stop_fleet: Duration,
+    /// One more instance on a RUNNING fleet, and the replacement of a used one (developer guide: 10 to 20 minutes).
+    pub scale: Duration,
+    /// From a lower desired capacity until an idle instance is gone. Nobody has written this down.
+    pub scale_in: Duration,
+    /// CreateImageBuilder or StartImageBuilder until RUNNING (5 to 10 minutes).
+    pub start_builder: Duration,
+    /// StopImageBuilder until STOPPED.
+    pub stop_builder: Duration,
+    /// DeleteImageBuilder until it is not described any more.
+    pub delete_builder: Duration,
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        let minutes = |n: u64| Duration::from_secs(n * 60);
+        Self {
+            start_fleet: minutes(12),
+            stop_fleet: minutes(5),
+            scale: minutes(10),
+            scale_in: minutes(2),
+            start_builder: minutes(10),
+            stop_builder: minutes(5),
+            delete_builder: minutes(1),
+        }
+    }
+}
+
+impl Timings {
+    /// The same timings for an AWS that is `speed` times faster. A speed that is not above zero changes nothing.
+    #[must_use]
+    pub fn faster(self, speed: f64) -> Self {
+        if !(speed > 0.0 && speed.is_finite()) {
+            return self;
+        }
+        Self {
+            start_fleet: self.start_fleet.div_f64(speed),
+            stop_fleet: self.stop_fleet.div_f64(speed),
+            scale: self.scale.div_f64(speed),
+            scale_in: self.scale_in.div_f64(speed),
+            start_builder: self.start_builder.div_f64(speed),
+            stop_builder: self.stop_builder.div_f64(speed),
+            delete_builder: self.delete_builder.div_f64(speed),
+        }
+    }
+}
+
+/// Quotas of one account and region. Absent: no limit (AWS's own default is 10 fleets, 10 stacks, 10 builders).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quotas {
+    /// Fleets.
+    pub fleets: Option<usize>,
+    /// Stacks.
+    pub stacks: Option<usize>,
+    /// Image builders.
+    pub image_builders: Option<usize>,
+    /// Instances of one instance type, summed over the fleets that are not stopped.
+    pub instances_per_type: Option<i64>,
+}
+
+/// Everything a world is told at its beginning; [`Settings::default`] is a patient, realistic AWS.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Seed of every random choice (request ids, instance ids, keys).
+    pub seed: u64,
+    /// What the clock shows at first. Ignored once [`World::follow`](crate::World::follow) was called.
+    pub start: Timestamp,
+    /// The UpdateFleet rule for RUNNING fleets.
+    pub rules: RunningRule,
+    /// Items on one page of the lists that have no size parameter (DescribeFleets, DescribeStacks, ListAssociated…).
+    pub page_size: usize,
+    /// How long AWS takes.
+    pub timings: Timings,
+    /// How many times faster than [`Settings::timings`] states change. Never shortens how long a credential, a
+    /// streaming URL or a session is valid.
+    pub speed: f64,
+    /// How long after a write every read still shows the world before it.
+    pub visibility_lag: Duration,
+    /// Requests per second for one account, region and service, above which `ThrottlingException` is answered.
+    pub request_rate: Option<f64>,
+    /// Whether the last page carries `NextToken: ""` instead of no token.
+    pub empty_next_token: bool,
+    /// Quotas of every account and region.
+    pub quotas: Quotas,
+    /// Account in which helpers put what is given without one.
+    pub home_account: String,
+    /// Region in which helpers put what is given without one.
+    pub home_region: String,
+    /// Whether every account starts with the demo images of [`seeds`](crate::seeds).
+    pub demo_images: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            // 2026-01-01T00:00:00Z: any instant would do, a fixed one makes runs repeat.
+            start: Timestamp::constant(1_767_225_600, 0),
+            rules: RunningRule::default(),
+            page_size: 50,
+            timings: Timings::default(),
+            speed: 1.0,
+            visibility_lag: Duration::ZERO,
+            request_rate: None,
+            empty_next_token: false,
+            quotas: Quotas::default(),
+            home_account: DEFAULT_ACCOUNT.to_owned(),
+            home_region: "us-east-1".to_owned(),
+            demo_images: true,
+        }
+    }
+}

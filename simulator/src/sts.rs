@@ -1,0 +1,186 @@
+//! STS: GetCallerIdentity, AssumeRole and AssumeRoleWithWebIdentity; and who a signature belongs to.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rand::Rng;
+use serde_json::Value as Json;
+
+use crate::clock::later;
+use crate::place::PlaceKey;
+use crate::wire::auth::account_of;
+use crate::wire::{Refusal, Signature, Value, map};
+use crate::world::State;
+
+/// Who sent a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) access_key: String,
+    /// The key that it all began with: a chain of assumed roles leads back to it.
+    pub(crate) root_key: String,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) arn: String,
+    pub(crate) user_id: String,
+}
+
+impl Caller {
+    /// An unsigned or unidentified caller.
+    pub(crate) fn nobody((account, region): &PlaceKey) -> Self {
+        Self {
+            access_key: String::new(),
+            root_key: String::new(),
+            account: account.clone(),
+            region: region.clone(),
+            arn: String::new(),
+            user_id: String::new(),
+        }
+    }
+}
+
+/// Temporary credentials that were handed out. Their secret is not kept: nobody checks it.
+#[derive(Clone, Debug)]
+pub(crate) struct Issued {
+    account: String,
+    arn: String,
+    user_id: String,
+    root_key: String,
+    expires_at: Timestamp,
+}
+
+pub(crate) fn knows(operation: &str) -> bool {
+    matches!(operation, "GetCallerIdentity" | "AssumeRole" | "AssumeRoleWithWebIdentity")
+}
+
+/// Operations that need no signature.
+pub(crate) fn unsigned(operation: &str) -> bool {
+    operation == "AssumeRoleWithWebIdentity"
+}
+
+/// Who signed. A temporary key that has expired is refused; one that was never handed out is taken as a user's.
+pub(crate) fn caller(state: &State, signature: &Signature, now: Timestamp) -> Result<Caller, Refusal> {
+    let access_key = signature.access_key.clone();
+    let region = signature.region.clone();
+    if let Some(issued) = state.issued.get(&access_key) {
+        if issued.expires_at <= now {
+            let message = "The security token included in the request is expired";
+            return Err(Refusal::with_status("ExpiredTokenException", message, 403));
+        }
+        let Issued { account, arn, user_id, root_key, .. } = issued.clone();
+        return Ok(Caller { access_key, root_key, account, region, arn, user_id });
+    }
+    let account = account_of(&access_key);
+    let arn = format!("arn:{}:iam::{account}:user/{}", partition(&region), access_key.to_lowercase());
+    let user_id = format!("AIDA{}", access_key.chars().skip(4).collect::<String>());
+    Ok(Caller { root_key: access_key.clone(), access_key, account, region, arn, user_id })
+}
+
+pub(crate) fn act(
+    state: &mut State,
+    operation: &str,
+    input: &Json,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Value, Refusal> {
+    match operation {
+        "GetCallerIdentity" => Ok(map([
+            ("UserId", caller.user_id.as_str().into()),
+            ("Account", caller.account.as_str().into()),
+            ("Arn", caller.arn.as_str().into()),
+        ])),
+        "AssumeRole" => assume(state, input, caller, now),
+        "AssumeRoleWithWebIdentity" => {
+            required(input, "WebIdentityToken")?;
+            let mut answer = assume(state, input, caller, now)?;
+            answer.set("SubjectFromWebIdentityToken", "system:serviceaccount:windlass-system:windlass");
+            answer.set("Audience", "sts.amazonaws.com");
+            answer.set("Provider", "arn:aws:iam::123456789012:oidc-provider/simulator");
+            Ok(answer)
+        }
+        _ => Err(Refusal::new("InvalidAction", format!("Could not find operation {operation} for version 2011-06-15"))),
+    }
+}
+
+/// Any role may be assumed by anybody; who may not is a matter for the fault script.
+fn assume(state: &mut State, input: &Json, caller: &Caller, now: Timestamp) -> Result<Value, Refusal> {
+    let role_arn = required(input, "RoleArn")?;
+    let session = required(input, "RoleSessionName")?;
+    let parts: Vec<&str> = role_arn.splitn(6, ':').collect();
+    let (account, role) = match parts[..] {
+        ["arn", partition, "iam", "", account, path] if partition.starts_with("aws") && account.len() == 12 => {
+            match path.strip_prefix("role/").and_then(|path| path.rsplit('/').next()) {
+                Some(role) if !role.is_empty() => (account, role),
+                Some(_) | None => return Err(invalid(format!("{role_arn} is invalid"))),
+            }
+        }
+        _ => return Err(invalid(format!("{role_arn} is invalid"))),
+    };
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    if !(2..=64).contains(&session.len()) || !session.chars().all(fits) {
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{session}' at 'roleSessionName' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [\\w+=,.@-]*"
+        )));
+    }
+    let seconds = match input["DurationSeconds"].as_str().map(str::parse::<u64>) {
+        None => 3600,
+        Some(Ok(seconds @ 900..=43_200)) => seconds,
+        Some(_) => {
+            let rule = "Member must have value between 900 and 43200";
+            return Err(invalid(format!(
+                "1 validation error detected: 'durationSeconds' failed to satisfy constraint: {rule}"
+            )));
+        }
+    };
+    let secret: String = (0..40).map(|_| char::from(state.rng.random_range(b'a'..=b'z'))).collect();
+    // The key carries the account, so that it means the same after a reset of the world.
+    let access_key = format!("ASIA{account}{:04X}", state.rng.random::<u16>());
+    let role_id = format!("AROA{:016X}", crate::place::mix(role_arn.bytes().map(u64::from).sum()));
+    let expires_at = later(now, Duration::from_secs(seconds));
+    let issued = Issued {
+        account: account.to_owned(),
+        arn: format!("arn:{}:sts::{account}:assumed-role/{role}/{session}", parts[1]),
+        user_id: format!("{role_id}:{session}"),
+        root_key: if caller.root_key.is_empty() { access_key.clone() } else { caller.root_key.clone() },
+        expires_at,
+    };
+    let answer = map([
+        (
+            "Credentials",
+            map([
+                ("AccessKeyId", access_key.as_str().into()),
+                ("SecretAccessKey", secret.into()),
+                ("SessionToken", format!("not-a-token-of-{access_key}").into()),
+                ("Expiration", expires_at.into()),
+            ]),
+        ),
+        (
+            "AssumedRoleUser",
+            map([("AssumedRoleId", issued.user_id.as_str().into()), ("Arn", issued.arn.as_str().into())]),
+        ),
+        ("PackedPolicySize", Value::Int(6)),
+    ]);
+    state.issued.insert(access_key, issued);
+    Ok(answer)
+}
+
+fn required<'a>(input: &'a Json, member: &str) -> Result<&'a str, Refusal> {
+    let lowered: String = member.chars().take(1).flat_map(char::to_lowercase).chain(member.chars().skip(1)).collect();
+    input[member].as_str().filter(|text| !text.is_empty()).ok_or_else(|| {
+        invalid(format!(
+            "1 validation error detected: Value null at '{lowered}' failed to satisfy constraint: Member must not be null"
+        ))
+    })
+}
+
+fn invalid(message: String) -> Refusal {
+    Refusal::new("ValidationError", message)
+}
+
+fn partition(region: &str) -> &'static str {
+    match region {
+        cn if cn.starts_with("cn-") => "aws-cn",
+        gov if gov.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}

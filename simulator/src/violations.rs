@@ -1,0 +1,264 @@
+//! What a careful operator never does, judged on every request as it comes in.
+//!
+//! The world does not know the operator's objects. It knows the ownership tags `windlass.dev/cluster` and
+//! `windlass.dev/uid` on every resource, and which clusters' tags a caller has written before.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::appstream::Call;
+use crate::appstream::fleet::{Fleet, FleetState};
+use crate::appstream::fleet_update::{forbidden, touched};
+use crate::clock::later;
+use crate::place::Place;
+use crate::sts::Caller;
+use crate::wire::{Refusal, Value};
+use crate::world::State;
+
+const CLUSTER: &str = "windlass.dev/cluster";
+const UID: &str = "windlass.dev/uid";
+
+/// One thing that a careful operator would not have done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// When.
+    pub at: Timestamp,
+    /// Which rule.
+    pub rule: Rule,
+    /// What was done to what, by whom.
+    pub text: String,
+}
+
+/// The rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Rule {
+    /// UpdateFleet with an attribute that a RUNNING fleet does not take, or any while STARTING or STOPPING.
+    ForbiddenUpdate,
+    /// A stop, delete, disassociation or expiry that ends live sessions, without leave.
+    SessionKilled,
+    /// Two resources for one uid, or a create that is repeated without need.
+    DuplicateCreate,
+    /// A write to a resource without ownership tags, or with another cluster's.
+    ForeignWrite,
+    /// StartFleet of a fleet that is up, StopFleet of one that is down.
+    UselessWrite,
+    /// A create without ownership tags.
+    UntaggedCreate,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ForbiddenUpdate => "forbidden update",
+            Self::SessionKilled => "session killed",
+            Self::DuplicateCreate => "duplicate create",
+            Self::ForeignWrite => "foreign write",
+            Self::UselessWrite => "useless write",
+            Self::UntaggedCreate => "untagged create",
+        })
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.at, self.rule, self.text)
+    }
+}
+
+type Tags = BTreeMap<String, String>;
+
+/// Judges a request by what it asks for, before it is acted on.
+pub(crate) fn before(state: &mut State, call: &Call<'_>, caller: &Caller) {
+    if !is_judged(state, caller) {
+        return;
+    }
+    let sent = sent_tags(call);
+    if let Some(cluster) = sent.get(CLUSTER) {
+        state.clusters.entry(caller.root_key.clone()).or_default().insert(cluster.clone());
+    }
+    let clusters = state.clusters.get(&caller.root_key).cloned().unwrap_or_default();
+    let may_stop = state.may_stop_sessions.clone();
+    let (rules, lag) = (state.settings.rules, state.settings.visibility_lag);
+    let place = state.timeline(&call.place).now(call.now);
+    let mut found: Vec<(Rule, String)> = Vec::new();
+    if call.operation.starts_with("Create") && crate::appstream::mutates(call.operation) {
+        if !(sent.contains_key(CLUSTER) && sent.contains_key(UID)) {
+            found.push((Rule::UntaggedCreate, "without ownership tags".to_owned()));
+        }
+    } else if let Some(tags) = target_tags(place, call) {
+        let foreign = foreign(&tags, &clusters);
+        let adopts = call.operation == "TagResource" && may_adopt(&tags, &sent);
+        if let Some(why) = foreign.filter(|_| !adopts) {
+            found.push((Rule::ForeignWrite, why));
+        }
+    }
+    let fleet = fleet_of(place, call);
+    if let Some(fleet) = fleet {
+        // A caller that reads late can not know of a state that is younger than the lag.
+        let knowable = later(fleet.state_since, lag) <= call.now;
+        let state = fleet.state.as_str();
+        let up = matches!(fleet.state, FleetState::Starting | FleetState::Running);
+        match call.operation {
+            "UpdateFleet" if knowable => {
+                let names = forbidden(fleet, rules, &touched(call.input));
+                if !names.is_empty() {
+                    found.push((Rule::ForbiddenUpdate, format!("of {} while {state}", names.join(", "))));
+                }
+            }
+            "StartFleet" if knowable && up => found.push((Rule::UselessWrite, format!("while {state}"))),
+            "StopFleet" if knowable && !up => found.push((Rule::UselessWrite, format!("while {state}"))),
+            _ => {}
+        }
+        let killed = killed(fleet, call);
+        if killed > 0 && !may_stop.contains(&fleet.name) {
+            found.push((Rule::SessionKilled, format!("with {killed} live sessions on fleet {}", fleet.name)));
+        }
+    }
+    for (rule, text) in found {
+        report(state, call, caller, rule, &text);
+    }
+}
+
+/// Judges a create or an adoption by what came of it, and remembers creates whose answer was lost.
+pub(crate) fn after(
+    state: &mut State,
+    call: &Call<'_>,
+    caller: &Caller,
+    result: &Result<Value, Refusal>,
+    answered: bool,
+) {
+    let created = call.operation == "CreateFleet";
+    let lag = state.settings.visibility_lag;
+    let name = call.input["Name"].as_str().unwrap_or_default();
+    let mut repeated = None;
+    if created {
+        let uid = sent_tags(call).get(UID).cloned();
+        let place = state.timeline(&call.place).now(call.now);
+        match (place.fleets.get_mut(name), result) {
+            (Some(fleet), Ok(_)) => fleet.create_unanswered = !answered,
+            (Some(fleet), Err(refusal)) if refusal.code == "ResourceAlreadyExistsException" => {
+                let own = uid.is_some() && fleet.tags.get(UID) == uid.as_ref();
+                let knowable = later(fleet.created_at, lag) <= call.now;
+                // One repeat is what a lost answer makes of a careful caller; the second one has been told.
+                let excused = std::mem::take(&mut fleet.create_unanswered) || !knowable;
+                repeated = (own && !excused).then(|| "again for a fleet that this uid has".to_owned());
+            }
+            (_, _) => {}
+        }
+    }
+    if !is_judged(state, caller) {
+        return;
+    }
+    if let Some(text) = repeated {
+        report(state, call, caller, Rule::DuplicateCreate, &text);
+    }
+    let doubling = call.operation.starts_with("Create") || call.operation == "TagResource";
+    if let (true, Ok(_), Some(uid)) = (doubling, result, sent_tags(call).get(UID)) {
+        let same_kind = |place: &Place| -> usize {
+            let count = |tags: &Tags| usize::from(tags.get(UID) == Some(uid));
+            let arn = call.input["ResourceArn"].as_str().unwrap_or_default();
+            if call.operation == "CreateFleet" || arn.contains(":fleet/") {
+                place.fleets.values().map(|one| count(&one.tags)).sum()
+            } else if call.operation == "CreateStack" || arn.contains(":stack/") {
+                place.stacks.values().map(|one| count(&one.tags)).sum()
+            } else {
+                place.builders.values().map(|one| count(&one.tags)).sum()
+            }
+        };
+        let owned: usize = state.timelines.values().map(|timeline| same_kind(timeline.peek())).sum();
+        if owned > 1 {
+            let text = format!("and now uid {uid} has {owned} resources of one kind");
+            report(state, call, caller, Rule::DuplicateCreate, &text);
+        }
+    }
+}
+
+fn is_judged(state: &State, caller: &Caller) -> bool {
+    let judged = &state.judged;
+    judged.is_empty() || judged.contains(&caller.access_key) || judged.contains(&caller.root_key)
+}
+
+fn report(state: &mut State, call: &Call<'_>, caller: &Caller, rule: Rule, text: &str) {
+    if state.pardoned.contains(&rule) {
+        return;
+    }
+    let resource = crate::appstream::resources(call.input).into_iter().next().unwrap_or_default();
+    let text = format!("{} {resource} {text} (by {})", call.operation, caller.arn);
+    state.violations.push(Violation { at: call.now, rule, text });
+}
+
+/// Why a write to a resource with these tags is not the caller's business.
+fn foreign(tags: &Tags, clusters: &std::collections::BTreeSet<String>) -> Option<String> {
+    match (tags.get(CLUSTER), tags.get(UID)) {
+        (Some(cluster), Some(_)) if clusters.is_empty() || clusters.contains(cluster) => None,
+        (Some(cluster), Some(_)) => Some(format!("which cluster {cluster} owns")),
+        (_, _) => Some("which has no ownership tags".to_owned()),
+    }
+}
+
+/// Adoption: of what has no tag of ours, or of what the same object had under an earlier uid.
+fn may_adopt(tags: &Tags, sent: &Tags) -> bool {
+    if !(sent.contains_key(CLUSTER) && sent.contains_key(UID)) {
+        return false;
+    }
+    let untagged = !tags.keys().any(|key| key.starts_with("windlass.dev/"));
+    let same = |key: &str| tags.get(key).is_some_and(|value| sent.get(key) == Some(value));
+    untagged || [CLUSTER, "windlass.dev/kind", "windlass.dev/namespace", "windlass.dev/name"].into_iter().all(same)
+}
+
+/// The tags that decide whose a write's target is. An association belongs to its stack.
+fn target_tags(place: &mut Place, call: &Call<'_>) -> Option<Tags> {
+    let text = |member: &str| call.input[member].as_str().unwrap_or_default();
+    let fleet = |place: &Place, name: &str| place.fleets.get(name).map(|one| one.tags.clone());
+    let stack = |place: &Place, name: &str| place.stacks.get(name).map(|one| one.tags.clone());
+    match call.operation {
+        "UpdateFleet" | "StartFleet" | "StopFleet" | "DeleteFleet" => fleet(place, text("Name")),
+        "AssociateApplicationFleet" | "DisassociateApplicationFleet" => fleet(place, text("FleetName")),
+        "AssociateFleet" | "DisassociateFleet" => stack(place, text("StackName")),
+        "UpdateStack" | "DeleteStack" => stack(place, text("Name")),
+        "UpdateImageBuilder" | "StartImageBuilder" | "StopImageBuilder" | "DeleteImageBuilder" => {
+            place.builders.get(text("Name")).map(|one| one.tags.clone())
+        }
+        "ExpireSession" | "DrainSessionInstance" => {
+            let host = place.fleet_of_session(text("SessionId"))?;
+            fleet(place, &host)
+        }
+        "TagResource" | "UntagResource" => place.tags_mut(text("ResourceArn")).cloned(),
+        _ => None,
+    }
+}
+
+fn fleet_of<'a>(place: &'a Place, call: &Call<'_>) -> Option<&'a Fleet> {
+    let name = match call.operation {
+        "UpdateFleet" | "StartFleet" | "StopFleet" | "DeleteFleet" => call.input["Name"].as_str()?.to_owned(),
+        "DisassociateFleet" => call.input["FleetName"].as_str()?.to_owned(),
+        "ExpireSession" => place.fleet_of_session(call.input["SessionId"].as_str()?)?,
+        _ => return None,
+    };
+    place.fleets.get(&name)
+}
+
+/// Live sessions that a request ends, or would end if AWS let it.
+fn killed(fleet: &Fleet, call: &Call<'_>) -> usize {
+    match call.operation {
+        "StopFleet" | "DeleteFleet" => fleet.live_sessions(),
+        "DisassociateFleet" => {
+            let stack = call.input["StackName"].as_str().unwrap_or_default();
+            fleet.sessions.iter().filter(|one| one.ended_at.is_none() && one.stack == stack).count()
+        }
+        "ExpireSession" => {
+            let id = call.input["SessionId"].as_str().unwrap_or_default();
+            fleet.sessions.iter().filter(|one| one.ended_at.is_none() && one.id == id).count()
+        }
+        _ => 0,
+    }
+}
+
+fn sent_tags(call: &Call<'_>) -> Tags {
+    let tags = call.input["Tags"].as_object().into_iter().flatten();
+    tags.filter_map(|(key, value)| Some((key.clone(), Json::as_str(value)?.to_owned()))).collect()
+}
