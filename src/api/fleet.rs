@@ -98,12 +98,13 @@ pub struct FleetSettings {
     /// scaling or an autoscaler owns it. Changed without stopping the fleet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compute_capacity: Option<ComputeCapacity>,
-    /// How many users an ELASTIC fleet takes at once, 1 to 1000000. Required there, not for other fleets.
+    /// How many users an ELASTIC fleet takes at once, 1 to 1000000. Required there, not for other fleets. A change needs a
+    /// stopped fleet unless `updateStrategy.whileRunning` is `Documented`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_concurrent_sessions: Option<i32>,
     /// How many sessions share an instance, 2 to 50; makes a multi-session fleet (not ELASTIC). Default: one session per
-    /// instance. Removed here, it is cleared in AWS if the operator had set it.
+    /// instance. A change needs a stopped fleet. Removed here, it is cleared in AWS if the operator had set it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 50))]
     pub max_sessions_per_instance: Option<i32>,
@@ -158,7 +159,7 @@ pub struct FleetSettings {
     pub platform: Option<String>,
     /// USB devices that users may redirect into a session, 1 to 50 filters of at most 100 characters: eight fields with
     /// commas between (name, class, subclass, protocol, vendor, product, autoshare, skip reset). Default: none. A change
-    /// needs a stopped fleet, for ELASTIC only unless `updateStrategy.whileRunning` is `Documented`. Removed here, it is
+    /// needs a stopped fleet, unless it is ELASTIC and `updateStrategy.whileRunning` is `Documented`. Removed here, it is
     /// cleared in AWS if the operator had set it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 50), extend("x-kubernetes-list-type" = "atomic"), transform = members(1, 100, &form::USB_FILTER))]

@@ -11,8 +11,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -103,7 +102,7 @@ impl Accounts {
         http: SharedHttpClient,
         time: SharedTimeSource,
         sleep: SharedAsyncSleep,
-        credentials: Credentials,
+        credentials: impl ProvideCredentials + 'static,
     ) -> Self {
         let mut base = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())

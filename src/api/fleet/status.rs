@@ -21,9 +21,9 @@ pub struct FleetStatus {
     #[schemars(range(min = -1))]
     pub observed_generation: i64,
     /// The value of the annotation `windlass.dev/reconcile-requested-at` that was last acted on,
-    /// at most 256 characters.
+    /// at most 262144 characters (the bound that the API server sets on annotations).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 262_144))]
     pub last_handled_reconcile_at: Option<String>,
     /// What holds for the object: `Ready`, `Available` and `Synced` always; `Reconciling`, `Stalled` and `Paused` while so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -70,9 +70,9 @@ pub struct FleetStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub selector: Option<String>,
-    /// The differences between this spec and AWS, at most 100, and what becomes of each.
+    /// The differences between this spec and AWS, at most 256, and what becomes of each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 100))]
+    #[schemars(length(max = 256))]
     pub pending_changes: Vec<PendingChange>,
     /// The sessions that a stop waits for; absent when none waits.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,9 +129,9 @@ pub struct FleetError {
     /// AWS's code, such as `SUBNET_NOT_FOUND`, at most 256 characters.
     #[schemars(length(max = 256))]
     pub code: String,
-    /// AWS's words, at most 4096 characters.
+    /// AWS's words, at most 32768 characters.
     #[serde(default)]
-    #[schemars(length(max = 4096))]
+    #[schemars(length(max = 32_768))]
     pub message: String,
 }
 
@@ -216,7 +216,7 @@ pub struct Rejected {
     /// AWS's code, at most 256 characters.
     #[schemars(length(max = 256))]
     pub code: String,
-    /// AWS's words, at most 4096 characters.
-    #[schemars(length(max = 4096))]
+    /// AWS's words, at most 32768 characters.
+    #[schemars(length(max = 32_768))]
     pub message: String,
 }

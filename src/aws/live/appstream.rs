@@ -82,7 +82,7 @@ impl AppStream {
         let place = Place::of(scope);
         // Right before a stop the counts must be as new as the sessions.
         let not_before = if looks.contains(&FleetLook::Sessions) { not_before.max((self.clock)()) } else { not_before };
-        let source = Fleets { client: self.client(scope, &place), way: self.way(scope, urgency) };
+        let source = self.source(scope, urgency);
         let known = self.fleets.one(&place, name.as_str(), not_before, urgency, &source).await?;
         let fleet = known.value.as_deref();
         let (client, way) = (&source.client, &source.way);
@@ -154,7 +154,7 @@ impl AppStream {
     /// Those of the read.
     async fn fleets(&self, scope: &Scope, not_before: Timestamp) -> Result<Arc<Snapshot<All<FleetFacts>>>, AwsError> {
         let place = Place::of(scope);
-        let source = Fleets { client: self.client(scope, &place), way: self.way(scope, Urgency::Routine) };
+        let source = self.source(scope, Urgency::Routine);
         self.fleets.all(&place, not_before, &source).await
     }
 
@@ -207,6 +207,10 @@ impl AppStream {
         let client = Client::from_conf(config);
         clients.insert(place.clone(), client.clone());
         client
+    }
+
+    pub(super) fn source(&self, scope: &Scope, urgency: Urgency) -> Fleets {
+        Fleets { client: self.client(scope, &Place::of(scope)), way: self.way(scope, urgency) }
     }
 
     fn way(&self, scope: &Scope, urgency: Urgency) -> Way {

@@ -29,3 +29,8 @@ pub(super) fn https_client() -> SharedHttpClient {
         connector.proxy_config(ProxyConfig::from_env()).build()
     })
 }
+
+#[cfg(test)]
+mod canned;
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! The files in `crds/` are the ones that the types give, and the schemas keep the rules that every kind has to keep.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod reference;
+
 use std::path::Path;
 
 use serde_json::Value;
