@@ -4,7 +4,7 @@ import json
 import time
 
 
-def test_a_fleet_by_hand(simulator, aws):
+def test_a_fleet_by_hand(simulator, aws, models):
     def appstream(*arguments, **options):
         return aws(simulator, "appstream", *arguments, **options)
 
@@ -34,6 +34,8 @@ def test_a_fleet_by_hand(simulator, aws):
     time.sleep(0.2)
     appstream("delete-fleet", "--name", "f")
     assert appstream("describe-fleets") == {"Fleets": []}
+    spoken = {entry["protocol"] for entry in simulator.admin("GET", "/audit")["entries"]}
+    assert spoken == {{"json": "json-1.1", "smithy-rpc-v2-cbor": "rpc-v2-cbor"}[models[0]]}
 
 
 def test_who_am_i(simulator, aws):
