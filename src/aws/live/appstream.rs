@@ -152,7 +152,11 @@ impl AppStream {
     ///
     /// # Errors
     /// Those of the read.
-    async fn fleets(&self, scope: &Scope, not_before: Timestamp) -> Result<Arc<Snapshot<All<FleetFacts>>>, AwsError> {
+    pub(super) async fn fleets(
+        &self,
+        scope: &Scope,
+        not_before: Timestamp,
+    ) -> Result<Arc<Snapshot<All<FleetFacts>>>, AwsError> {
         let place = Place::of(scope);
         let source = self.source(scope, Urgency::Routine);
         self.fleets.all(&place, not_before, &source).await
@@ -240,11 +244,12 @@ impl AwsPort<FleetKind> for AppStream {
     }
 
     async fn observe(&self, scope: &Scope, object: &Fleet, ask: Ask<'_, FleetLook>) -> Result<FleetState, AwsError> {
-        self.look(scope, object, ask).await
+        // Boxed: the futures of a dozen SDK calls lie in it, and whoever awaits it should not carry them on its stack.
+        Box::pin(self.look(scope, object, ask)).await
     }
 
     async fn send(&self, scope: &Scope, call: &FleetCall, urgency: Urgency) -> Result<Reply, AwsError> {
-        self.write(scope, call, urgency).await
+        Box::pin(self.write(scope, call, urgency)).await
     }
 
     async fn strays(&self, scope: &Scope, claimed: &BTreeSet<Arn>) -> Result<Vec<Stray>, AwsError> {
@@ -256,7 +261,7 @@ impl AwsPort<FleetKind> for AppStream {
             let tags = match self.read_tags(&client, &way, &place, &fleet.arn).await {
                 Ok(tagged) => tagged.tags,
                 // Deleted since it was listed.
-                Err(error) if error.class == Class::NotFound => continue,
+                Err(error) if error.code == "ResourceNotFoundException" => continue,
                 Err(error) => return Err(error),
             };
             strays.push(Stray { arn: fleet.arn.clone(), tags });
