@@ -302,11 +302,10 @@ async fn a_list_that_loses_a_page_is_no_list() {
 #[tokio::test(start_paused = true)]
 async fn an_aws_that_throttles_is_asked_less() {
     let bench = Bench::new(Settings { request_rate: Some(20.0), ..Settings::default() }).await;
-    for n in 0..10 {
-        // As fast as the gate allows, for a minute each round.
+    // As fast as the gate allows, for a minute each round; the first finds the limit out.
+    for allowed_percent in [10, 2, 2] {
         let until = Instant::now() + Duration::from_secs(60);
-        let mut asked = 0_u32;
-        let mut throttled = 0_u32;
+        let (mut asked, mut throttled) = (0_u32, 0_u32);
         while Instant::now() < until {
             asked += 1;
             match bench.observe("none", &[], (bench.clock)()).await {
@@ -316,8 +315,9 @@ async fn an_aws_that_throttles_is_asked_less() {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        assert!(asked >= 300, "round {n}: {asked} requests");
-        assert!(throttled * 10 <= asked * 4, "round {n}: {throttled} of {asked} throttled");
+        // Yet most of what AWS allows (20 a second) is used.
+        assert!(asked - throttled >= 20 * 60 * 3 / 4, "{asked} requests, {throttled} throttled");
+        assert!(throttled * 100 <= asked * allowed_percent, "{asked} requests, {throttled} throttled");
     }
 }
 

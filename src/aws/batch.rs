@@ -149,13 +149,6 @@ where
         lock(&self.entries).get(key)?.under_way().map(|(_, began, _)| began)
     }
 
-    /// Forgets the last read of a key: something was written that it does not show.
-    pub fn forget(&self, key: &K) {
-        if let Some(entry) = lock(&self.entries).get_mut(key) {
-            entry.latest = None;
-        }
-    }
-
     /// Forgets reads that began before another one that says the same and more.
     pub fn forget_older(&self, began: Timestamp, covered: impl Fn(&K) -> bool) {
         lock(&self.entries).retain(|key, entry| {
