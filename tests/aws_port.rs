@@ -178,7 +178,8 @@ async fn a_fleet_lives_and_dies_through_the_port() {
     let session = bench.world.open_session("desk", "life", "alice", AuthenticationType::Saml).unwrap();
     let busy = bench.now("life", &[FleetLook::Sessions]).await;
     assert_eq!(busy.stacks, Some(vec![AssociatedStack { name: "desk".parse().unwrap() }]));
-    assert_eq!(busy.sessions.unwrap().into_iter().map(|s| s.id).collect::<Vec<_>>(), [session.0.clone()]);
+    let ids: Vec<String> = busy.sessions.unwrap().into_iter().map(|session| session.id).collect();
+    assert_eq!(ids, std::slice::from_ref(&session.0));
     bench.world.end_session(&session);
     assert_eq!(bench.now("life", &[FleetLook::Sessions]).await.sessions, Some(vec![]));
 
