@@ -89,7 +89,7 @@ fn when_idle(
         }
         (Count::Users(_) | Count::Unknown, true, close) => Gate::Held {
             why: Waiting::WaitingForSessions,
-            message: "waiting for users to leave".into(),
+            message: "waiting for user sessions to end".into(),
             sessions: Some(SessionsStatus { count: live, oldest: sessions.iter().filter_map(|s| s.started).min() }),
             drain: match close {
                 Closing::Send(call) if wanted.stops.drain => Some(call),
