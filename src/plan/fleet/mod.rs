@@ -386,3 +386,7 @@ fn fresh(tagged: &Tagged, input: &Input<'_, FleetKind>) -> bool {
     let life = Duration::from_secs(3600 - u64::from(spread % 900));
     input.now.duration_since(tagged.began).unsigned_abs() < life
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
