@@ -144,6 +144,7 @@ async fn script(Extract(world): Extract<World>, Json(line): Json<FaultLine>) -> 
         ("Hang", Some(wait), ..) => FaultEffect::Hang(wait),
         ("NotAppliedNoAnswer", ..) => FaultEffect::NotAppliedNoAnswer,
         ("AppliedNoAnswer", ..) => FaultEffect::AppliedNoAnswer,
+        ("AppliedThenHang", Some(wait), ..) => FaultEffect::AppliedThenHang(wait),
         ("AppliedServerError", ..) => FaultEffect::AppliedServerError,
         ("AppliedHalfAnswer", ..) => FaultEffect::AppliedHalfAnswer,
         ("Coded", _, Some(code), _) => {
@@ -151,8 +152,9 @@ async fn script(Extract(world): Extract<World>, Json(line): Json<FaultLine>) -> 
         }
         ("Partial", _, _, Some(keep)) => FaultEffect::Partial { keep },
         (other, ..) => {
-            let text =
-                format!("effect {other} is unknown or lacks a member (Hang: seconds, Coded: code, Partial: keep)");
+            let text = format!(
+                "effect {other} is unknown or lacks a member (Hang, AppliedThenHang: seconds, Coded: code, Partial: keep)"
+            );
             return refuse(StatusCode::BAD_REQUEST, &text);
         }
     };

@@ -14,6 +14,8 @@ pub struct AuditEntry {
     pub operation: String,
     /// Service by its signing name (`appstream`, `sts`).
     pub service: String,
+    /// Protocol that it came in: `rpc-v2-cbor`, `json-1.1` or `query`.
+    pub protocol: String,
     /// Account of the caller.
     pub account: String,
     /// Region of the signature.
@@ -28,7 +30,7 @@ pub struct AuditEntry {
     pub mutating: bool,
     /// How AWS decided.
     pub outcome: Outcome,
-    /// False when a fault kept the whole answer from the caller.
+    /// False when a fault kept the answer, or a part of it, from the caller.
     pub answered: bool,
     /// The id that was (or would have been) in `x-amzn-RequestId`.
     pub request_id: String,

@@ -54,6 +54,8 @@ pub enum FaultEffect {
     NotAppliedNoAnswer,
     /// AWS does what was asked, and the connection breaks before the answer.
     AppliedNoAnswer,
+    /// AWS does what was asked at once, and answers after so long: the caller's deadline comes first.
+    AppliedThenHang(Duration),
     /// AWS does what was asked, and answers `InternalFailure` with HTTP 500.
     AppliedServerError,
     /// AWS does what was asked, and the second half of the answer's body never comes.

@@ -19,6 +19,8 @@ mod place;
 mod serve;
 mod settings;
 mod sts;
+#[cfg(test)]
+mod tests;
 mod violations;
 mod wire;
 mod world;

@@ -44,6 +44,12 @@ struct Flags {
     /// Seed of every random choice.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Account in which the admin routes put stacks and applications.
+    #[arg(long, default_value = simulator::DEFAULT_ACCOUNT)]
+    account: String,
+    /// Region in which the admin routes put stacks and applications.
+    #[arg(long, default_value = "us-east-1")]
+    region: String,
     /// End lists with an empty NextToken instead of none.
     #[arg(long)]
     empty_next_token: bool,
@@ -82,6 +88,8 @@ fn settings(flags: &Flags) -> anyhow::Result<Settings> {
         visibility_lag: flags.visibility_lag,
         request_rate: flags.request_rate,
         empty_next_token: flags.empty_next_token,
+        home_account: flags.account.clone(),
+        home_region: flags.region.clone(),
         ..Settings::default()
     })
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use serde_json::Value as Json;
 use crate::appstream::Call;
 use crate::appstream::fleet::{Fleet, FleetState};
 use crate::appstream::fleet_update::{forbidden, touched};
+use crate::appstream::session::Session;
 use crate::clock::later;
 use crate::place::Place;
 use crate::sts::Caller;
@@ -113,7 +115,7 @@ pub(crate) fn before(state: &mut State, call: &Call<'_>, caller: &Caller) {
             "StopFleet" if knowable && !up => found.push((Rule::UselessWrite, format!("while {state}"))),
             _ => {}
         }
-        let killed = killed(fleet, call);
+        let killed = killed(fleet, call, lag);
         if killed > 0 && !may_stop.contains(&fleet.name) {
             found.push((Rule::SessionKilled, format!("with {killed} live sessions on fleet {}", fleet.name)));
         }
@@ -242,20 +244,17 @@ fn fleet_of<'a>(place: &'a Place, call: &Call<'_>) -> Option<&'a Fleet> {
     place.fleets.get(&name)
 }
 
-/// Live sessions that a request ends, or would end if AWS let it.
-fn killed(fleet: &Fleet, call: &Call<'_>) -> usize {
-    match call.operation {
-        "StopFleet" | "DeleteFleet" => fleet.live_sessions(),
-        "DisassociateFleet" => {
-            let stack = call.input["StackName"].as_str().unwrap_or_default();
-            fleet.sessions.iter().filter(|one| one.ended_at.is_none() && one.stack == stack).count()
-        }
-        "ExpireSession" => {
-            let id = call.input["SessionId"].as_str().unwrap_or_default();
-            fleet.sessions.iter().filter(|one| one.ended_at.is_none() && one.id == id).count()
-        }
-        _ => 0,
-    }
+/// Live sessions that a request ends, or would end if AWS let it; those younger than the lag can not be known.
+fn killed(fleet: &Fleet, call: &Call<'_>, lag: Duration) -> usize {
+    let text = |member: &str| call.input[member].as_str().unwrap_or_default();
+    let ends = |one: &Session| match call.operation {
+        "StopFleet" | "DeleteFleet" => true,
+        "DisassociateFleet" => one.stack == text("StackName"),
+        "ExpireSession" => one.id == text("SessionId"),
+        _ => false,
+    };
+    let known = |one: &Session| one.ended_at.is_none() && later(one.started_at, lag) <= call.now;
+    fleet.sessions.iter().filter(|one| known(one) && ends(one)).count()
 }
 
 fn sent_tags(call: &Call<'_>) -> Tags {

@@ -126,7 +126,15 @@ impl World {
         if let Some(FaultEffect::Hang(wait)) = effect {
             tokio::time::sleep(wait).await;
         }
-        self.lock().act(incoming, effect)
+        let late = match effect {
+            Some(FaultEffect::AppliedThenHang(wait)) => Some(wait),
+            _ => None,
+        };
+        let handled = self.lock().act(incoming, effect);
+        if let Some(wait) = late {
+            tokio::time::sleep(wait).await;
+        }
+        handled
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -263,7 +271,8 @@ impl State {
             Some(FaultEffect::AppliedHalfAnswer) => Delivery::Half,
             _ => Delivery::Whole,
         };
-        let answered = delivery == Delivery::Whole && effect != Some(FaultEffect::AppliedServerError);
+        let late = matches!(effect, Some(FaultEffect::AppliedServerError | FaultEffect::AppliedThenHang(_)));
+        let answered = delivery == Delivery::Whole && !late;
         if let (Some(call), Service::AppStream) = (&call, incoming.service) {
             violations::after(self, call, &caller, &result, answered);
         }
@@ -325,6 +334,7 @@ impl State {
             at: now,
             operation: incoming.operation.clone(),
             service: incoming.service.signing_name().to_owned(),
+            protocol: incoming.protocol.as_str().to_owned(),
             account: caller.account.clone(),
             region: caller.region.clone(),
             caller: caller.arn.clone(),
@@ -349,6 +359,7 @@ fn refusal_of(effect: Option<&FaultEffect>) -> Option<Refusal> {
         FaultEffect::Coded { code, message, status } => Some(Refusal::with_status(code, message.clone(), *status)),
         FaultEffect::Hang(_)
         | FaultEffect::AppliedNoAnswer
+        | FaultEffect::AppliedThenHang(_)
         | FaultEffect::AppliedServerError
         | FaultEffect::AppliedHalfAnswer
         | FaultEffect::Partial { .. } => None,

@@ -243,6 +243,17 @@ async fn every_effect_of_the_script_reaches_the_client() {
 }
 
 #[tokio::test]
+async fn a_caller_that_hangs_up_over_http_changes_nothing() {
+    let world = World::new(Settings::default());
+    let client = over_http(&world, Speaks::Cbor).await;
+    // The client gives up after one second.
+    world.script(Fault::nth("CreateFleet", 1, FaultEffect::Hang(Duration::from_millis(1500))));
+    created(&client, "f", "u").await.unwrap_err();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.fleets(), []);
+}
+
+#[tokio::test]
 async fn a_short_page_goes_on() {
     let world = World::new(Settings::default());
     let client = in_process(&world, Speaks::Cbor);

@@ -46,6 +46,7 @@ pub struct Accounts {
     base: SdkConfig,
     cluster: String,
     region: Option<Region>,
+    account_required: bool,
     clock: Clock,
     gate: Arc<Gate>,
     identity: Mutex<Identity>,
@@ -64,6 +65,9 @@ pub enum ScopeError {
     /// The namespace may not use this account.
     #[error("account `{0}` may not be used: Account objects are not available yet, leave `account` out")]
     NotAllowed(AccountName),
+    /// The operator was started so that its own identity serves nobody.
+    #[error("the operator runs with --require-account, and Account objects are not available yet")]
+    AccountRequired,
     /// No Region is set anywhere.
     #[error("no AWS Region is known: set `region`, or start the operator with --region or AWS_REGION")]
     NoRegion,
@@ -120,7 +124,23 @@ impl Accounts {
     }
 
     fn new(base: SdkConfig, cluster: String, region: Option<Region>, gate: Arc<Gate>, clock: Clock) -> Self {
-        Self { base, cluster, region, clock, gate, identity: Mutex::default(), asking: tokio::sync::Mutex::default() }
+        Self {
+            base,
+            cluster,
+            region,
+            account_required: false,
+            clock,
+            gate,
+            identity: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Whether every object needs an Account object (`--require-account`): then none is reached by the operator's own
+    /// identity.
+    pub fn requiring_account(mut self, required: bool) -> Self {
+        self.account_required = required;
+        self
     }
 
     /// Where an object of `namespace` lives that asks for this account and Region.
@@ -135,6 +155,9 @@ impl Accounts {
     ) -> Result<Scope, ScopeError> {
         if let Some(account) = account {
             return Err(ScopeError::NotAllowed(account.clone()));
+        }
+        if self.account_required {
+            return Err(ScopeError::AccountRequired);
         }
         let region = region.or(self.region.as_ref()).ok_or(ScopeError::NoRegion)?;
         let identity = self.identity(region).await?;

@@ -15,6 +15,18 @@ use super::AwsError;
 /// What the time is; production and tests give their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// A clock that never shows the same time twice: what began before a write can then be told from what began after it,
+/// however coarse the clock underneath is.
+pub fn strictly(clock: Clock) -> Clock {
+    let last = Mutex::new(Timestamp::MIN);
+    Arc::new(move || {
+        let mut last = lock(&last);
+        let next = last.checked_add(Duration::from_nanos(1)).unwrap_or(*last);
+        *last = clock().max(next);
+        *last
+    })
+}
+
 /// A complete read, and when it began: what was written before `began` is in it (but for AWS's own lag).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot<V> {
@@ -135,13 +147,6 @@ where
     /// When the read under way began.
     pub fn running_since(&self, key: &K) -> Option<Timestamp> {
         lock(&self.entries).get(key)?.under_way().map(|(_, began, _)| began)
-    }
-
-    /// Forgets the last read of a key: something was written that it does not show.
-    pub fn forget(&self, key: &K) {
-        if let Some(entry) = lock(&self.entries).get_mut(key) {
-            entry.latest = None;
-        }
     }
 
     /// Forgets reads that began before another one that says the same and more.

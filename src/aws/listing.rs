@@ -47,7 +47,15 @@ pub struct Listings<K, V> {
     all: Shared<K, All<V>>,
     named: Shared<(K, String), Option<Arc<V>>>,
     counters: Mutex<HashMap<K, Arc<Counter>>>,
-    expected: Mutex<HashMap<(K, String), (bool, Timestamp)>>,
+    written: Mutex<HashMap<(K, String), Written>>,
+}
+
+/// The last write to a name.
+#[derive(Clone, Copy)]
+struct Written {
+    at: Timestamp,
+    /// Whether it is believed to be there since.
+    there: bool,
 }
 
 /// Where questions by name about one place are put together.
@@ -70,14 +78,17 @@ where
     K: Eq + Hash + Clone + Send + 'static,
     V: Send + Sync + 'static,
 {
-    /// Nothing known yet; what nobody asked for during `unused_after` is forgotten.
+    /// Nothing known yet; what nobody asked for during `unused_after` is forgotten. The clock must be a [`strictly`]
+    /// increasing one.
+    ///
+    /// [`strictly`]: super::batch::strictly
     pub fn new(clock: Clock, unused_after: Duration) -> Self {
         Self {
             all: Shared::new(Arc::clone(&clock), unused_after),
             named: Shared::new(Arc::clone(&clock), unused_after),
             clock,
             counters: Mutex::default(),
-            expected: Mutex::default(),
+            written: Mutex::default(),
         }
     }
 
@@ -97,6 +108,7 @@ where
         urgency: Urgency,
         source: &dyn Source<V>,
     ) -> Result<Known<V>, AwsError> {
+        let not_before = self.last_write(key, name).map_or(not_before, |last| not_before.max(last.at));
         if let Some(known) = self.known(key, name).filter(|known| known.began >= not_before) {
             return Ok(known);
         }
@@ -138,10 +150,13 @@ where
         Ok(all)
     }
 
-    /// Tells that a name was just created, or deleted: whether the next question by name may go together with others, since
-    /// AWS refuses the whole request when it does not know one name.
-    pub fn expect(&self, key: &K, name: &str, there: bool) {
-        lock(&self.expected).insert((key.clone(), name.to_owned()), (there, (self.clock)()));
+    /// Tells that a write to a name has just ended, however it ended: no read that began before it answers any more.
+    /// `there` says whether the name is believed to be there since, and may be asked for together with others, for AWS
+    /// refuses the whole request when it does not know one name; `None` changes nothing about that.
+    pub fn wrote(&self, key: &K, name: &str, there: Option<bool>) {
+        let at = (self.clock)();
+        let there = there.unwrap_or_else(|| self.expects(key, name));
+        lock(&self.written).insert((key.clone(), name.to_owned()), Written { at, there });
     }
 
     /// Forgets what has not been asked for in a long time.
@@ -149,7 +164,7 @@ where
         self.all.evict();
         self.named.evict();
         let now = (self.clock)();
-        lock(&self.expected).retain(|_, (_, at)| age(*at, now) < self.all.unused_after());
+        lock(&self.written).retain(|_, last| age(last.at, now) < self.all.unused_after());
     }
 
     /// The later of what a complete read and a read by name said.
@@ -165,13 +180,16 @@ where
 
     /// Whether a name is believed to be there.
     fn expects(&self, key: &K, name: &str) -> bool {
-        let told = lock(&self.expected).get(&(key.clone(), name.to_owned())).copied();
-        match (told, self.known(key, name)) {
-            (Some((there, at)), Some(known)) if at >= known.began => there,
+        match (self.last_write(key, name), self.known(key, name)) {
+            (Some(last), Some(known)) if last.at >= known.began => last.there,
             (_, Some(known)) => known.value.is_some(),
-            (Some((there, _)), None) => there,
+            (Some(last), None) => last.there,
             (None, None) => false,
         }
+    }
+
+    fn last_write(&self, key: &K, name: &str) -> Option<Written> {
+        lock(&self.written).get(&(key.clone(), name.to_owned())).copied()
     }
 
     /// Asks for one name in a request of its own; who asks for the same meanwhile shares it.

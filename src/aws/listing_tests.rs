@@ -2,6 +2,7 @@
 
 use futures::FutureExt;
 
+use super::super::batch::strictly;
 use super::super::batch::tests::{refusal, second, test_clock};
 use super::*;
 
@@ -48,7 +49,7 @@ impl Aws {
 }
 
 fn listings() -> Arc<Listings<&'static str, u32>> {
-    Arc::new(Listings::new(test_clock(), Duration::from_secs(3 * 3600)))
+    Arc::new(Listings::new(strictly(test_clock()), Duration::from_secs(3 * 3600)))
 }
 
 async fn one(
@@ -127,7 +128,7 @@ async fn those_who_have_just_written_are_asked_about_together() {
 async fn a_failed_question_fails_for_all_who_asked_it_together() {
     let (listings, aws) = (listings(), Aws { out_of_order: true, ..Aws::default() });
     for n in 0..10 {
-        listings.expect(&PLACE, &n.to_string(), true);
+        listings.wrote(&PLACE, &n.to_string(), Some(true));
     }
     let asked = (0..10).map(|n: u32| {
         let (listings, aws) = (Arc::clone(&listings), aws.clone());
@@ -142,9 +143,9 @@ async fn a_failed_question_fails_for_all_who_asked_it_together() {
 async fn what_was_just_deleted_is_not_asked_for_together_with_others() {
     let (listings, aws) = (listings(), Aws::default());
     for n in 0..3 {
-        listings.expect(&PLACE, &n.to_string(), true);
+        listings.wrote(&PLACE, &n.to_string(), Some(true));
     }
-    listings.expect(&PLACE, "2", false);
+    listings.wrote(&PLACE, "2", Some(false));
     let asked = (0..3).map(|n: u32| {
         let (listings, aws) = (Arc::clone(&listings), aws.clone());
         async move { one(&listings, &aws, &n.to_string(), 0, Urgency::Routine).await }
@@ -193,4 +194,23 @@ async fn the_later_of_a_read_by_name_and_a_complete_one_counts() {
     listings.all(&PLACE, second(6), &aws).await.unwrap();
     assert_eq!(one(&listings, &aws, "7", 0, Urgency::Urgent).await, (6, Some(7)));
     assert_eq!(aws.asked(), ["all", "7", "all"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_makes_every_earlier_read_of_its_name_too_old_even_at_the_same_instant() {
+    let (listings, aws) = (listings(), Aws::default());
+    listings.all(&PLACE, second(0), &aws).await.unwrap();
+    one(&listings, &aws, "7", 0, Urgency::Urgent).await;
+    listings.wrote(&PLACE, "7", None);
+    let under_way = {
+        let (listings, aws) = (Arc::clone(&listings), aws.clone());
+        tokio::spawn(async move { one(&listings, &aws, "7", 0, Urgency::Urgent).await })
+    };
+    tokio::task::yield_now().await;
+    // The read that is under way now began before this write.
+    listings.wrote(&PLACE, "7", None);
+    one(&listings, &aws, "7", 0, Urgency::Urgent).await;
+    under_way.await.unwrap();
+    one(&listings, &aws, "8", 0, Urgency::Urgent).await;
+    assert_eq!(aws.asked(), ["all", "7", "7"]);
 }

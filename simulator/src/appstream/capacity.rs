@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::fleet::{Fleet, FleetState};
+use super::fleet_rules::MOST_INSTANCES;
 use super::session::{Connection, Session};
 use crate::clock::later;
 use crate::place::mix;
@@ -255,7 +256,7 @@ impl Fleet {
     }
 
     fn grow_or_shrink(&mut self, at: Timestamp) {
-        let desired = usize::try_from(self.desired_instances).unwrap_or(0);
+        let desired = usize::try_from(self.desired_instances.min(MOST_INSTANCES)).unwrap_or(0);
         let empty_draining: Vec<String> = self
             .instances
             .iter()
@@ -297,7 +298,7 @@ impl Fleet {
         if self.is_elastic() {
             return;
         }
-        let desired = usize::try_from(self.desired_instances).unwrap_or(0);
+        let desired = usize::try_from(self.desired_instances.min(MOST_INSTANCES)).unwrap_or(0);
         while self.instances.len() < desired {
             self.serial += 1;
             let id = self.name_instance();

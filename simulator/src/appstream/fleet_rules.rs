@@ -155,6 +155,10 @@ pub(crate) fn fill_defaults(settings: &mut FleetSettings) {
     }
 }
 
+/// Instances of one type without a quota: far above what AWS grants (its default quotas are two digits), and few enough
+/// that a slip of the pen does not fill the machine's memory.
+pub(crate) const MOST_INSTANCES: i64 = 100_000;
+
 /// Quotas on the number of fleets and on instances of a type.
 pub(crate) fn check_quota(place: &Place, name: &str, settings: &FleetSettings, instances: i64) -> Result<(), Refusal> {
     let refuse = |message: String| Err(Refusal::new("LimitExceededException", message));
@@ -162,9 +166,7 @@ pub(crate) fn check_quota(place: &Place, name: &str, settings: &FleetSettings, i
     if !place.fleets.contains_key(name) && limit.is_some_and(|limit| place.fleets.len() >= limit) {
         return refuse(format!("The fleet limit for account {} was exceeded.", place.account));
     }
-    let Some(limit) = place.laws.quotas.instances_per_type else {
-        return Ok(());
-    };
+    let limit = place.laws.quotas.instances_per_type.unwrap_or(MOST_INSTANCES);
     let counted = |fleet: &&super::fleet::Fleet| {
         fleet.name != name
             && fleet.state != FleetState::Stopped

@@ -97,6 +97,16 @@ pub(crate) enum Protocol {
     Query,
 }
 
+impl Protocol {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json-1.1",
+            Self::Cbor => "rpc-v2-cbor",
+            Self::Query => "query",
+        }
+    }
+}
+
 /// A request, read from the wire.
 #[derive(Debug)]
 pub(crate) struct Incoming {

@@ -15,7 +15,7 @@ use super::leave::AskLeave;
 use super::request::Way;
 use crate::api::{Arn, AwsName, Fleet};
 use crate::aws::accounts::{Accounts, ScopeError};
-use crate::aws::batch::{Clock, Shared, Snapshot, age, lock};
+use crate::aws::batch::{Clock, Shared, Snapshot, age, lock, strictly};
 use crate::aws::codes::Service;
 use crate::aws::gate::Urgency;
 use crate::aws::listing::{All, Listings};
@@ -57,7 +57,7 @@ struct RememberedTags {
 impl AppStream {
     /// A way that has seen nothing yet.
     pub fn new(accounts: Arc<Accounts>, leave: Arc<dyn Leave>) -> Self {
-        let clock = accounts.clock();
+        let clock = strictly(accounts.clock());
         let now = clock();
         Self {
             accounts,
@@ -125,7 +125,15 @@ impl AppStream {
         let (image, tags, (stacks, sessions), applications) =
             futures::try_join!(image, tags, stacks_and_sessions, applications)?;
 
-        Ok(FleetState { began: known.began, fleet: fleet.cloned(), tags, image, stacks, sessions, applications })
+        Ok(FleetState {
+            began: self.shown(known.began),
+            fleet: fleet.cloned(),
+            tags,
+            image,
+            stacks,
+            sessions,
+            applications,
+        })
     }
 
     async fn write(&self, scope: &Scope, call: &FleetCall, urgency: Urgency) -> Result<Reply, AwsError> {
@@ -133,16 +141,15 @@ impl AppStream {
         let client = self.client(scope, &place);
         let way = self.way(scope, urgency);
         let result = write::send(&client, &way, call).await;
+        // Whether or not it was applied, what was read before it is no longer the last word.
+        let wrote = |name: &AwsName, there| self.fleets.wrote(&place, name.as_str(), there);
         match call {
-            // Whether or not it was applied, what was read before it is no longer the last word.
             FleetCall::Tag { arn, .. } | FleetCall::Untag { arn, .. } => self.forget_tags(&place, arn),
-            FleetCall::Create(create) => self.fleets.expect(&place, create.name.as_str(), result.is_ok()),
-            FleetCall::Delete(name) => self.fleets.expect(&place, name.as_str(), false),
-            FleetCall::Update(_)
-            | FleetCall::Start(_)
-            | FleetCall::Stop(_)
-            | FleetCall::AssociateApplication { .. }
-            | FleetCall::DisassociateApplication { .. } => {}
+            FleetCall::Create(create) => wrote(&create.name, Some(result.is_ok())),
+            FleetCall::Delete(name) => wrote(name, Some(false)),
+            FleetCall::Update(patch) => wrote(&patch.name, None),
+            FleetCall::Start(name) | FleetCall::Stop(name) => wrote(name, None),
+            FleetCall::AssociateApplication { .. } | FleetCall::DisassociateApplication { .. } => {}
         }
         audit(scope, call, &result);
         result
@@ -152,7 +159,11 @@ impl AppStream {
     ///
     /// # Errors
     /// Those of the read.
-    async fn fleets(&self, scope: &Scope, not_before: Timestamp) -> Result<Arc<Snapshot<All<FleetFacts>>>, AwsError> {
+    pub(super) async fn fleets(
+        &self,
+        scope: &Scope,
+        not_before: Timestamp,
+    ) -> Result<Arc<Snapshot<All<FleetFacts>>>, AwsError> {
         let place = Place::of(scope);
         let source = self.source(scope, Urgency::Routine);
         self.fleets.all(&place, not_before, &source).await
@@ -176,7 +187,7 @@ impl AppStream {
     }
 
     async fn read_tags(&self, client: &Client, way: &Way, place: &Place, arn: &Arn) -> Result<Tagged, AwsError> {
-        let began = (self.clock)();
+        let began = self.shown((self.clock)());
         let tagged = Tagged { began, tags: read::tags(client, way, arn).await? };
         let mut remembered = lock(&self.tags);
         remembered
@@ -217,6 +228,11 @@ impl AppStream {
         Way::new(self.accounts.gate(), Service::AppStream, &scope.account, scope.region.as_str(), urgency)
     }
 
+    /// A time of the strictly increasing clock as everybody else's clock shows it: never in the future.
+    fn shown(&self, time: Timestamp) -> Timestamp {
+        time.min((self.accounts.clock())())
+    }
+
     fn evict(&self) {
         let now = (self.clock)();
         {
@@ -240,11 +256,12 @@ impl AwsPort<FleetKind> for AppStream {
     }
 
     async fn observe(&self, scope: &Scope, object: &Fleet, ask: Ask<'_, FleetLook>) -> Result<FleetState, AwsError> {
-        self.look(scope, object, ask).await
+        // Boxed: the futures of a dozen SDK calls lie in it, and whoever awaits it should not carry them on its stack.
+        Box::pin(self.look(scope, object, ask)).await
     }
 
     async fn send(&self, scope: &Scope, call: &FleetCall, urgency: Urgency) -> Result<Reply, AwsError> {
-        self.write(scope, call, urgency).await
+        Box::pin(self.write(scope, call, urgency)).await
     }
 
     async fn strays(&self, scope: &Scope, claimed: &BTreeSet<Arn>) -> Result<Vec<Stray>, AwsError> {
@@ -256,7 +273,7 @@ impl AwsPort<FleetKind> for AppStream {
             let tags = match self.read_tags(&client, &way, &place, &fleet.arn).await {
                 Ok(tagged) => tagged.tags,
                 // Deleted since it was listed.
-                Err(error) if error.class == Class::NotFound => continue,
+                Err(error) if error.code == "ResourceNotFoundException" => continue,
                 Err(error) => return Err(error),
             };
             strays.push(Stray { arn: fleet.arn.clone(), tags });

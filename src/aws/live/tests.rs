@@ -10,19 +10,29 @@ use aws_credential_types::provider::error::CredentialsError;
 use ciborium::Value;
 use jiff::Timestamp;
 
+use super::AppStream;
 use super::canned::*;
 use crate::api::fleet::*;
 use crate::aws::accounts::ScopeError;
 use crate::aws::gate::Urgency;
 use crate::aws::listing::Source;
-use crate::aws::{AwsError, Reply};
+use crate::aws::{Ask, AwsError, AwsPort, Reply, Stray};
+use crate::plan::Class;
 use crate::plan::fleet::*;
-use crate::plan::{Class, Seen};
 
 const NO_LOOKS: BTreeSet<FleetLook> = BTreeSet::new();
 
 fn look(look: FleetLook) -> BTreeSet<FleetLook> {
     BTreeSet::from([look])
+}
+
+async fn observe(appstream: &AppStream, name: &str, looks: &BTreeSet<FleetLook>) -> Result<FleetState, AwsError> {
+    let ask = Ask { looks, not_before: Timestamp::MIN, urgency: Urgency::Routine };
+    appstream.observe(&scope(), &fleet_object(name), ask).await
+}
+
+async fn send(appstream: &AppStream, call: &FleetCall) -> Result<Reply, AwsError> {
+    appstream.send(&scope(), call, Urgency::Routine).await
 }
 
 fn every_setting() -> FleetSettings {
@@ -108,7 +118,7 @@ async fn every_setting_goes_to_aws_and_comes_back_the_same() {
         "CreateFleet" => Answer::Cbor(200, map([("Fleet", plain_fleet("design"))])),
         _ => Answer::Hang,
     });
-    let reply = appstream(&aws, true).send(&scope(), &create(every_setting())).await;
+    let reply = send(&appstream(&aws, true), &create(every_setting())).await;
     assert_eq!(
         reply,
         Ok(Reply { arn: Some(arn("design").parse().unwrap()), request_id: Some("request-1".to_owned()) })
@@ -122,7 +132,7 @@ async fn every_setting_goes_to_aws_and_comes_back_the_same() {
     );
 
     let aws = Canned::new(move |_| Answer::Cbor(200, map([("Fleets", list([described(&input)]))])));
-    let seen = appstream(&aws, true).observe(&scope(), &fleet_object("design"), &NO_LOOKS, Timestamp::MIN).await;
+    let seen = observe(&appstream(&aws, true), "design", &NO_LOOKS).await;
     let facts = FleetFacts {
         arn: arn("design").parse().unwrap(),
         name: "design".parse().unwrap(),
@@ -154,7 +164,7 @@ async fn every_setting_goes_to_aws_and_comes_back_the_same() {
         sessions: None,
         applications: None,
     };
-    assert_eq!(seen, Ok(Seen::Present(state)));
+    assert_eq!(seen, Ok(state));
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,7 +175,7 @@ async fn an_update_carries_the_changed_fields_and_what_to_clear_and_nothing_else
         set: FleetSettings { display_name: Some("New".to_owned()), ..FleetSettings::default() },
         clear: [AttributeToDelete::IamRoleArn, AttributeToDelete::VpcConfigurationSecurityGroupIds].into(),
     };
-    appstream(&aws, true).send(&scope(), &FleetCall::Update(Box::new(patch))).await.unwrap();
+    send(&appstream(&aws, true), &FleetCall::Update(Box::new(patch))).await.unwrap();
     let asked = aws.asked().remove(0);
     assert_eq!(asked.operation, "UpdateFleet");
     let members: BTreeMap<_, _> =
@@ -194,7 +204,7 @@ async fn each_other_write_is_one_request_of_its_own_operation() {
         FleetCall::DisassociateApplication { name: name(), application: application() },
     ];
     for call in calls {
-        appstream.send(&scope(), &call).await.unwrap();
+        send(&appstream, &call).await.unwrap();
     }
     let association = map([
         ("FleetName", "design".into()),
@@ -217,13 +227,14 @@ async fn each_other_write_is_one_request_of_its_own_operation() {
 
 async fn stop(answer: fn() -> Answer, lease: bool) -> (Result<Reply, AwsError>, usize) {
     let aws = Canned::new(move |_| answer());
-    let result = appstream(&aws, lease).send(&scope(), &FleetCall::Stop("design".parse().unwrap())).await;
+    let result = send(&appstream(&aws, lease), &FleetCall::Stop("design".parse().unwrap())).await;
     (result, aws.asked().len())
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_way_to_fail_has_its_class_and_is_sent_once() {
-    let rows: [(fn() -> Answer, Class, &str, &str, Option<&str>); 11] = [
+    type Row = (fn() -> Answer, Class, &'static str, &'static str, Option<&'static str>);
+    let rows: [Row; 11] = [
         (
             || error(400, "com.amazonaws.appstream#ConcurrentModificationException", "wait"),
             Class::Busy,
@@ -321,12 +332,12 @@ async fn without_the_lease_reads_go_out_and_writes_do_not() {
     let aws = Canned::new(|_| Answer::Cbor(200, map([("Fleets", list([plain_fleet("design")]))])));
     let appstream = appstream(&aws, false);
     for call in [FleetCall::Stop("design".parse().unwrap()), create(FleetSettings::default())] {
-        let error = appstream.send(&scope(), &call).await.unwrap_err();
+        let error = send(&appstream, &call).await.unwrap_err();
         assert_eq!((error.class, error.code.as_str()), (Class::NotSent, "NoLease"));
     }
     assert_eq!(aws.operations(), Vec::<String>::new());
-    let seen = appstream.observe(&scope(), &fleet_object("design"), &NO_LOOKS, Timestamp::MIN).await.unwrap();
-    assert!(matches!(seen, Seen::Present(_)));
+    let seen = observe(&appstream, "design", &NO_LOOKS).await;
+    assert!(seen.unwrap().fleet.is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -338,7 +349,7 @@ async fn a_fleet_that_aws_does_not_have_is_absent_since_the_read_began() {
     for reply in replies {
         let aws = Canned::new(move |_| reply());
         let appstream = appstream(&aws, true);
-        let seen = appstream.observe(&scope(), &fleet_object("design"), &look(FleetLook::Tags), Timestamp::MIN).await;
+        let seen = observe(&appstream, "design", &look(FleetLook::Tags)).await;
         let began = Timestamp::from_second(1_800_000_000).unwrap();
         let state = FleetState {
             began,
@@ -349,7 +360,7 @@ async fn a_fleet_that_aws_does_not_have_is_absent_since_the_read_began() {
             sessions: None,
             applications: None,
         };
-        assert_eq!(seen, Ok(Seen::Absent { began, state }));
+        assert_eq!(seen, Ok(state));
         assert_eq!(aws.operations(), ["DescribeFleets"]);
     }
 }
@@ -367,8 +378,8 @@ async fn words_that_this_version_does_not_know_are_kept_or_left_out() {
         fleet.push(("UsbDeviceFilterStrings".into(), list([])));
         Answer::Cbor(200, map([("Fleets", list([Value::Map(fleet)]))]))
     });
-    let seen = appstream(&aws, true).observe(&scope(), &fleet_object("design"), &NO_LOOKS, Timestamp::MIN).await;
-    let Ok(Seen::Present(FleetState { fleet: Some(facts), .. })) = seen else { panic!("not present") };
+    let seen = observe(&appstream(&aws, true), "design", &NO_LOOKS).await;
+    let facts = seen.unwrap().fleet.unwrap();
     assert_eq!(facts.power, Power::Unrecognised("HIBERNATED".to_owned()));
     assert_eq!(facts.fleet_type, None);
     let settings = FleetSettings {
@@ -440,8 +451,8 @@ async fn sessions_of_every_stack_and_authentication_type_are_counted_once() {
         }
     });
     let appstream = appstream(&aws, true);
-    let seen = appstream.observe(&scope(), &fleet_object("design"), &look(FleetLook::Sessions), Timestamp::MIN).await;
-    let Ok(Seen::Present(state)) = seen else { panic!("not present") };
+    let seen = observe(&appstream, "design", &look(FleetLook::Sessions)).await;
+    let state = seen.unwrap();
     let stacks = ["one", "two"].map(|name| AssociatedStack { name: name.parse().unwrap() });
     assert_eq!(state.stacks, Some(stacks.to_vec()));
     let started = Some(Timestamp::from_second(1_700_000_000).unwrap());
@@ -473,8 +484,8 @@ async fn tags_are_remembered_read_anew_when_looked_at_and_forgotten_after_a_writ
     });
     let appstream = appstream(&aws, true);
     let tags = async |looks: &BTreeSet<FleetLook>| {
-        let seen = appstream.observe(&scope(), &fleet_object("design"), looks, Timestamp::MIN).await;
-        let Ok(Seen::Present(state)) = seen else { panic!("not present") };
+        let seen = observe(&appstream, "design", looks).await;
+        let state = seen.unwrap();
         state.tags.map(|tagged| (tagged.began.as_second() - 1_800_000_000, tagged.tags["n"].clone()))
     };
     assert_eq!(tags(&NO_LOOKS).await, None);
@@ -483,7 +494,7 @@ async fn tags_are_remembered_read_anew_when_looked_at_and_forgotten_after_a_writ
     assert_eq!(tags(&NO_LOOKS).await, Some((0, "1".to_owned())));
     assert_eq!(tags(&look(FleetLook::Tags)).await, Some((10, "2".to_owned())));
     let arn = arn("design").parse().unwrap();
-    appstream.send(&scope(), &FleetCall::Untag { arn, keys: ["n".to_owned()].into() }).await.unwrap();
+    send(&appstream, &FleetCall::Untag { arn, keys: ["n".to_owned()].into() }).await.unwrap();
     assert_eq!(tags(&NO_LOOKS).await, None);
 }
 
@@ -519,23 +530,22 @@ async fn an_image_is_read_once_a_minute_for_all_who_name_it() {
     };
     let mut describes = 0;
     for name in ["a", "b"] {
-        let seen = appstream.observe(&scope(), &fleet_object(name), &look(FleetLook::Image), Timestamp::MIN).await;
-        let Ok(Seen::Absent { state, .. }) = seen else { panic!("not absent") };
+        let seen = observe(&appstream, name, &look(FleetLook::Image)).await;
+        let state = seen.unwrap();
         assert_eq!(state.image, Some(Some(image.clone())));
         describes += aws.operations().iter().filter(|operation| *operation == "DescribeImages").count();
     }
     assert_eq!(describes, 1);
     tokio::time::sleep(Duration::from_secs(61)).await;
-    appstream.observe(&scope(), &fleet_object("a"), &look(FleetLook::Image), Timestamp::MIN).await.unwrap();
+    observe(&appstream, "a", &look(FleetLook::Image)).await.unwrap();
     assert_eq!(aws.operations(), ["DescribeImages"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_image_that_does_not_exist_is_told_as_such() {
     let aws = Canned::new(|_| error(404, "ResourceNotFoundException", ""));
-    let seen =
-        appstream(&aws, true).observe(&scope(), &fleet_object("a"), &look(FleetLook::Image), Timestamp::MIN).await;
-    let Ok(Seen::Absent { state, .. }) = seen else { panic!("not absent") };
+    let seen = observe(&appstream(&aws, true), "a", &look(FleetLook::Image)).await;
+    let state = seen.unwrap();
     assert_eq!(state.image, Some(None));
 }
 
@@ -564,6 +574,21 @@ async fn missing_credentials_are_told_in_our_own_words() {
     let Err(ScopeError::Aws(error)) = refused else { panic!("not refused") };
     assert_eq!((error.class, error.code.as_str()), (Class::AccessDenied, "NoCredentials"));
     assert_eq!(aws.asked().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn strays_are_what_nobody_claims_and_is_still_there() {
+    let aws = Canned::new(|asked| match asked.operation.as_str() {
+        "DescribeFleets" => Answer::Cbor(200, map([("Fleets", list(["ours", "stray", "gone"].map(plain_fleet)))])),
+        _ if member(&asked.input, "ResourceArn") == Some(&arn("gone").into()) => {
+            error(404, "ResourceNotFoundException", "")
+        }
+        _ => Answer::Cbor(200, map([("Tags", map([("k", "v".into())]))])),
+    });
+    let claimed = BTreeSet::from([arn("ours").parse().unwrap()]);
+    let strays = appstream(&aws, true).strays(&scope(), &claimed).await;
+    let stray = Stray { arn: arn("stray").parse().unwrap(), tags: [("k".to_owned(), "v".to_owned())].into() };
+    assert_eq!(strays, Ok(vec![stray]));
 }
 
 fn identity(account: &str) -> Answer {

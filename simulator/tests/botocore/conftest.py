@@ -1,0 +1,133 @@
+"""A simulator for every test, and AWS's own clients for it in both of AppStream's protocols."""
+
+import gzip
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import boto3
+import botocore
+import botocore.config
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BINARY = os.environ.get("WINDLASS_SIMULATOR", str(ROOT / "target/debug/windlass-simulator"))
+ACCOUNT = "123456789012"
+KEYS = {"AWS_ACCESS_KEY_ID": f"AKIA{ACCOUNT}SIMU", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+# Fleets in these tests really start: fast enough to wait for.
+FLAGS = ["--start", "200ms", "--stop", "100ms", "--scale", "200ms", "--scale-in", "100ms"]
+
+
+class Simulator:
+    """A running `windlass-simulator` and its admin routes."""
+
+    def __init__(self, *flags):
+        command = [BINARY, "--listen", "127.0.0.1:0", *FLAGS, *flags]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        first = self.process.stdout.readline()
+        assert first.startswith("listening on http://"), first
+        self.url = first.removeprefix("listening on ").strip()
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(timeout=10)
+
+    def admin(self, method, path, body=None):
+        """Calls an admin route; returns its JSON, or the status when it has none."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json"} if data else {}
+        request = urllib.request.Request(self.url + "/_sim" + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                text = answer.read()
+                return json.loads(text) if text else answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+
+@pytest.fixture
+def simulator():
+    server = Simulator()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def simulator_with():
+    servers = []
+
+    def start(*flags):
+        servers.append(Simulator(*flags))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture(scope="session", params=["smithy-rpc-v2-cbor", "json"])
+def models(request, tmp_path_factory):
+    """A folder with botocore's AppStream model, cut down to one of its two protocols."""
+    folder = tmp_path_factory.mktemp("models")
+    version = pathlib.Path("appstream/2016-12-01")
+    source = pathlib.Path(botocore.__file__).parent / "data" / version
+    with gzip.open(source / "service-2.json.gz") as file:
+        model = json.load(file)
+    assert request.param in model["metadata"]["protocols"]
+    model["metadata"].update(protocol=request.param, protocols=[request.param])
+    (folder / version).mkdir(parents=True)
+    (folder / version / "service-2.json").write_text(json.dumps(model))
+    return request.param, folder
+
+
+@pytest.fixture
+def client(models, monkeypatch):
+    """Makes boto3 clients: `client(simulator, "appstream")`."""
+    protocol, folder = models
+    monkeypatch.setenv("AWS_DATA_PATH", str(folder))
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+
+    def make(simulator, service="appstream", region="us-east-1", **keys):
+        config = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=5)
+        session = boto3.session.Session()
+        made = session.client(service, region_name=region, endpoint_url=simulator.url, config=config, **keys)
+        if service == "appstream":
+            assert made.meta.service_model.resolved_protocol == protocol
+        return made
+
+    return make
+
+
+@pytest.fixture
+def aws(models, tmp_path):
+    """Runs the aws CLI: `aws(simulator, "appstream", "describe-fleets")` returns its JSON."""
+    _, folder = models
+    script = shutil.which("aws", path=str(pathlib.Path(sys.executable).parent))
+    assert script, "the aws CLI is not in the environment of this Python"
+    nowhere = str(tmp_path / "none")
+    env = {
+        **KEYS,
+        "PATH": os.environ["PATH"],
+        "AWS_DATA_PATH": str(folder),
+        "AWS_CONFIG_FILE": nowhere,
+        "AWS_SHARED_CREDENTIALS_FILE": nowhere,
+        "AWS_MAX_ATTEMPTS": "1",
+        "AWS_PAGER": "",
+    }
+
+    def run(simulator, *arguments, fails=False):
+        command = [sys.executable, script, "--endpoint-url", simulator.url, "--output", "json", *arguments]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+        if fails:
+            assert done.returncode != 0, done.stdout
+            return done.stderr.strip()
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    return run
