@@ -50,7 +50,9 @@ fn cron(field: &str, expression: &str, zone: Option<&str>) -> Result<Crontab, Wr
 }
 
 fn next(cron: &Crontab, after: Timestamp) -> Option<Timestamp> {
-    let at = cron.find_next(MakeTimestamp(after)).ok()?.timestamp();
+    let from = |at: Timestamp| cron.find_next(MakeTimestamp(at)).ok().map(|found| found.timestamp());
+    // One search ends after some years: the second begins four years later, before any leap day that the first has not seen.
+    let at = from(after).or_else(|| from(after.checked_add(hours(24 * 365 * 4)).ok()?))?;
     (at.duration_since(after).unsigned_abs() <= EVER).then_some(at)
 }
 
@@ -175,3 +177,8 @@ fn last(cron: &Crontab, now: Timestamp) -> Option<Timestamp> {
 const fn hours(n: u64) -> Duration {
     Duration::from_secs(3600 * n)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "schedule_tests.rs"]
+mod tests;

@@ -64,11 +64,8 @@ pub fn immutable(draft: &Draft<'_>) -> Option<Plan<FleetKind>> {
     let (wanted, seen) = (draft.wanted.spec().fleet_type, draft.facts.fleet_type?);
     let word = |kind| serde_json::to_string(&kind).unwrap_or_default().replace('"', "");
     (wanted != seen).then(|| {
-        let text = format!(
-            "fleetType is {} in AWS and {} in the spec, and AWS cannot change it",
-            word(seen),
-            word(wanted)
-        );
+        let text =
+            format!("fleetType is {} in AWS and {} in the spec, and AWS cannot change it", word(seen), word(wanted));
         let known = Known::Fleet(draft.facts);
         super::stalled(draft.input, Some(draft.wanted), known, Stall::ImmutableDiffers, text)
     })

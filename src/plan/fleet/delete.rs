@@ -55,7 +55,7 @@ pub fn plan(input: &Input<'_, FleetKind>, since: Timestamp) -> Plan<FleetKind> {
 
 fn release(input: &Input<'_, FleetKind>, why: &str) -> Plan<FleetKind> {
     let note = done("Released", "Release", format!("let the object go: {why}"));
-    Plan { next: Next::Release, status: report::earlier(input.object), news: vec![note] }
+    Plan { next: Next::Release, status: report::earlier(input.object).clone(), news: vec![note] }
 }
 
 fn unseen(input: &Input<'_, FleetKind>) -> Plan<FleetKind> {
@@ -95,11 +95,11 @@ fn retain(input: &Input<'_, FleetKind>, since: Timestamp) -> Plan<FleetKind> {
 
 /// No such fleet: believed only from a read that began long enough after anything that could still bring one about.
 fn gone(input: &Input<'_, FleetKind>, since: Timestamp, state: &FleetState) -> Plan<FleetKind> {
-    let intent = report::earlier(input.object).internal.intent.map_or(since, |i| i.at);
+    let intent = report::earlier(input.object).internal.intent.as_ref().map_or(since, |i| i.at);
     match believed(state.began, input.quiet_since.max(since).max(intent)) {
         Ok(()) => {
             let note = done("Deleted", "Delete", "the fleet is gone from AWS".into());
-            Plan { next: Next::Release, status: report::earlier(input.object), news: vec![note] }
+            Plan { next: Next::Release, status: report::earlier(input.object).clone(), news: vec![note] }
         }
         Err(rest) => {
             let verdict = Verdict::Working(Waiting::Deleting, format!("making sure that the fleet is gone{WAY_OUT}"));

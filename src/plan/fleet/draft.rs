@@ -70,7 +70,7 @@ impl<'a> Draft<'a> {
         facts: &'a FleetFacts,
         tagged: &'a Tagged,
     ) -> Self {
-        let mut internal = report::earlier(input.object).internal;
+        let mut internal = report::earlier(input.object).internal.clone();
         internal.intent = None;
         let differences = diff::differences(wanted.settings(), facts, &internal.applied.fields);
         internal.applied.fields = diff::applied(wanted.settings(), &facts.settings, &internal.applied.fields);
@@ -135,9 +135,7 @@ impl<'a> Draft<'a> {
 
     /// Whether exactly this call has just been refused for good, or for ten minutes.
     pub(super) fn given_up(&self, call: &FleetCall) -> bool {
-        self.input
-            .failure
-            .is_some_and(|f| f.call.as_ref() == Some(call) && (f.class.is_final() || report::lasting(f)))
+        self.input.failure.is_some_and(|f| f.call.as_ref() == Some(call) && (f.class.is_final() || report::lasting(f)))
     }
 
     /// Judges the image, where it, or what it must fit, changes: what it keeps back is noted. `true` says that it must be
@@ -183,7 +181,8 @@ impl<'a> Draft<'a> {
         now.retain(|d| !self.kept_by_image(d) && (with_capacity || !d.field.is_capacity()));
         // What a quota refuses for its capacity goes without it.
         let call = self.patch(&now);
-        let over = self.input.failure.is_some_and(|f| f.class == Class::QuotaExceeded && f.call.as_ref() == Some(&call));
+        let over =
+            self.input.failure.is_some_and(|f| f.class == Class::QuotaExceeded && f.call.as_ref() == Some(&call));
         if over && now.iter().any(|d| !d.field.is_capacity()) {
             now.retain(|d| !d.field.is_capacity());
         }
@@ -306,7 +305,7 @@ impl<'a> Draft<'a> {
     fn pending_change(&self, change: &Difference, on: bool) -> PendingChange {
         let live = self.live(change);
         let restart = if on && !live { Impact::Restart } else { Impact::None };
-        let refused = self.rejected() && !(change.field.is_capacity() && !self.reshaped(change));
+        let refused = self.rejected() && (self.reshaped(change) || !change.field.is_capacity());
         let (impact, waits) = match &self.image {
             _ if refused => (Impact::Refused, None),
             Some((impact, text)) if self.kept_by_image(change) || !live && on => {

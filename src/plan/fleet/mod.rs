@@ -138,7 +138,7 @@ impl Status for FleetStatus {
 }
 
 fn paused(input: &Input<'_, FleetKind>) -> Plan<FleetKind> {
-    let mut status = report::earlier(input.object);
+    let mut status = report::earlier(input.object).clone();
     let generation = input.object.metadata.generation.unwrap_or_default();
     if status.conditions.is_empty() {
         status.observed_generation = generation;
@@ -148,7 +148,7 @@ fn paused(input: &Input<'_, FleetKind>) -> Plan<FleetKind> {
 }
 
 fn look(input: &Input<'_, FleetKind>, looks: BTreeSet<FleetLook>) -> Plan<FleetKind> {
-    Plan { next: Next::Look(looks), status: report::earlier(input.object), news: Vec::new() }
+    Plan { next: Next::Look(looks), status: report::earlier(input.object).clone(), news: Vec::new() }
 }
 
 fn stalled(

@@ -1,5 +1,6 @@
 //! What a pass shows: the whole status of a Fleet.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,9 +13,9 @@ use crate::plan::conditions::{self, Fact, bounded, to_the_second};
 use crate::plan::reason::{Stall, Verdict, Waiting};
 use crate::plan::{Class, Failure, Input, News};
 
+use super::FleetKind;
 use super::diff;
 use super::draft::{OBSERVED, ON_STOP};
-use super::FleetKind;
 use super::state::{FleetFacts, Power};
 use super::wanted::Wanted;
 
@@ -69,8 +70,8 @@ impl<'a> Report<'a> {
             known,
             changes: Vec::new(),
             sessions: None,
-            internal: earlier.internal,
-            arn: earlier.arn,
+            internal: earlier.internal.clone(),
+            arn: earlier.arn.clone(),
             verdict,
         }
     }
@@ -88,10 +89,10 @@ impl<'a> Report<'a> {
             sessions: self.sessions,
             next_transition: self.wanted.and_then(|w| w.next.clone()),
             internal: self.internal,
-            ..facts(&self.known, &earlier)
+            ..facts(&self.known, earlier)
         };
         if let Known::Fleet(facts) = self.known
-            && !same_answer(&earlier, facts)
+            && !same_answer(earlier, facts)
         {
             status.internal.state_since = Some(to_the_second(now));
         }
@@ -100,7 +101,7 @@ impl<'a> Report<'a> {
             Some(_) => Fact::no(self.verdict.reason(), self.verdict.message()),
             None => synced(&self.known, &self.changes, &self.verdict),
         };
-        let available = available(self.wanted, &self.known, &earlier, &self.verdict);
+        let available = available(self.wanted, &self.known, earlier, &self.verdict);
         status.conditions =
             conditions::conditions(&earlier.conditions, generation, now, &self.verdict, available, synced);
         status.pending_changes = self.changes;
@@ -109,17 +110,16 @@ impl<'a> Report<'a> {
 }
 
 /// The status as the object has it.
-pub fn earlier(object: &Fleet) -> FleetStatus {
-    object.status.clone().unwrap_or_default()
+pub fn earlier(object: &Fleet) -> &FleetStatus {
+    static NONE: LazyLock<FleetStatus> = LazyLock::new(FleetStatus::default);
+    object.status.as_ref().unwrap_or_else(|| &NONE)
 }
 
 fn facts(known: &Known<'_>, earlier: &FleetStatus) -> FleetStatus {
     match known {
         Known::Nothing => earlier.clone(),
         // When ours was created tells it from another that comes under its name.
-        Known::Absent | Known::Foreign => {
-            FleetStatus { created_time: earlier.created_time, ..FleetStatus::default() }
-        }
+        Known::Absent | Known::Foreign => FleetStatus { created_time: earlier.created_time, ..FleetStatus::default() },
         Known::Fleet(facts) => FleetStatus {
             name: Some(facts.name.to_string()),
             state: Some(state(facts)),
@@ -268,7 +268,7 @@ pub fn unseen(input: &Input<'_, FleetKind>, wanted: Option<&Wanted<'_>>, hint: &
     };
     let paused = conditions::find(&before.conditions, "Paused").is_some();
     if age < patience && !paused {
-        return before;
+        return before.clone();
     }
     let quiet = || Verdict::Working(Waiting::AwsUnavailable, "AWS could not be read".into());
     let verdict = failure.and_then(|f| trouble(f, input.now)).unwrap_or_else(quiet).hinting(hint);

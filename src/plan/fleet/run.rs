@@ -156,9 +156,9 @@ fn stopped(mut draft: Draft<'_>) -> Plan<FleetKind> {
 impl Draft<'_> {
     /// Judges the image for what may be sent to a RUNNING fleet. `true` says that it must be looked at first.
     fn judge_live_image(&mut self) -> bool {
-        let sends_one = self.update_while_running(false).is_some_and(|(_, changes)| {
-            changes.iter().any(|d| matches!(d.field, Field::ImageName | Field::ImageArn))
-        });
+        let sends_one = self
+            .update_while_running(false)
+            .is_some_and(|(_, changes)| changes.iter().any(|d| matches!(d.field, Field::ImageName | Field::ImageArn)));
         sends_one && !self.rejected() && self.judge_image()
     }
 
@@ -259,11 +259,7 @@ impl Draft<'_> {
         match (&self.facts.power, self.facts.errors.is_empty()) {
             (Power::Running, false) => format!("fleet {name} is RUNNING; {}", report::errors(self.facts)),
             (
-                power @ (Power::Running
-                | Power::Stopped
-                | Power::Starting
-                | Power::Stopping
-                | Power::Unrecognised(_)),
+                power @ (Power::Running | Power::Stopped | Power::Starting | Power::Stopping | Power::Unrecognised(_)),
                 _,
             ) => format!("fleet {name} is {}", power.as_str()),
         }
@@ -316,7 +312,9 @@ impl Draft<'_> {
     fn finish(self, next: Next<FleetKind>, verdict: Verdict, news: Vec<News>) -> Plan<FleetKind> {
         match (&next, &self.step) {
             // Nothing else is to be sent: the write beside the fleet that failed is tried again.
-            (Next::Wait(_) | Next::Settled(_), Some(step)) if !matches!(verdict, Verdict::Stalled(Stall::NotAllowed, _)) => {
+            (Next::Wait(_) | Next::Settled(_), Some(step))
+                if !matches!(verdict, Verdict::Stalled(Stall::NotAllowed, _)) =>
+            {
                 let step = step.clone();
                 return self.take(step);
             }
@@ -345,7 +343,7 @@ pub fn observe(
 ) -> Plan<FleetKind> {
     let unread = Tagged { began: input.now, tags: BTreeMap::new() };
     let mut draft = Draft::new(input, wanted, state, facts, &unread);
-    draft.internal = report::earlier(input.object).internal;
+    draft.internal = report::earlier(input.object).internal.clone();
     draft.internal.rejected = None;
     draft.waits = Some(OBSERVED.into());
     let verdict = match report::usable(wanted.power, facts) {
@@ -357,7 +355,7 @@ pub fn observe(
             Verdict::Working(Waiting::DependencyNotReady, format!("fleet {} is {}", facts.name, facts.power.as_str()))
         }
     };
-    let arn = report::earlier(input.object).arn;
+    let arn = report::earlier(input.object).arn.clone();
     let plan = draft.finish(Next::Settled(wanted.next.as_ref().map(|n| n.at)), verdict, Vec::new());
     Plan { status: crate::api::FleetStatus { arn, ..plan.status }, ..plan }
 }

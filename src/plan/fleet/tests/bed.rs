@@ -87,13 +87,9 @@ pub fn with(fleet_type: FleetType, settings: FleetSettings) -> Bed {
     let n = desired.unwrap_or(1);
     let elastic = fleet_type == FleetType::Elastic;
     let mut seen = settings;
-    seen.compute_capacity = (!elastic).then(|| ComputeCapacity {
-        desired_instances: Some(n),
-        desired_sessions: shared.then_some(n),
-    });
-    seen.image_arn = seen
-        .image_arn
-        .or_else(|| seen.image_name.as_ref().map(|name| image_arn(name.as_str())));
+    seen.compute_capacity =
+        (!elastic).then(|| ComputeCapacity { desired_instances: Some(n), desired_sessions: shared.then_some(n) });
+    seen.image_arn = seen.image_arn.or_else(|| seen.image_name.as_ref().map(|name| image_arn(name.as_str())));
     seen.image_name = seen
         .image_name
         .or_else(|| seen.image_arn.as_ref().and_then(|arn| arn.as_str().rsplit('/').next()?.parse().ok()));
@@ -297,7 +293,10 @@ impl Bed {
                 false => Seen::Unknown,
             };
             plan = FleetKind::plan(&self.input(self.readable.then_some(&self.scope), &seen));
-            assert_eq!(plan, FleetKind::plan(&self.input(self.readable.then_some(&self.scope), &seen)), "pure");
+            if !matches!(plan.next, Next::Look(_)) {
+                let again = FleetKind::plan(&self.input(self.readable.then_some(&self.scope), &seen));
+                assert_eq!(plan, again, "planning twice is equal");
+            }
             state = match seen {
                 Seen::Found(state) => Some(state),
                 Seen::NotLooked | Seen::NotAllowed(_) | Seen::Unknown => None,

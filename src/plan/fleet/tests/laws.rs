@@ -97,7 +97,8 @@ fn laws(bed: &Bed, pass: &Pass, moment: Moment) -> Vec<&'static str> {
             law(change.waiting_for.as_ref().is_none_or(|w| w.len() <= 1024), "short waits");
         }
         law(
-            status.sessions.is_none() || find(&status.conditions, "Ready").is_some_and(|c| c.reason == "WaitingForSessions"),
+            status.sessions.is_none()
+                || find(&status.conditions, "Ready").is_some_and(|c| c.reason == "WaitingForSessions"),
             "sessions only while a stop waits for them",
         );
     }
