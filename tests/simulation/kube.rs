@@ -40,6 +40,7 @@ pub struct Store {
     watch_lag: Duration,
     writes: Vec<KubeWrite>,
     faults: VecDeque<KubeFault>,
+    /// Mutating requests of operators.
     mutations: u64,
 }
 
@@ -84,7 +85,7 @@ impl Cluster {
 
     /// What it keeps now, with nobody watching.
     pub fn store(&self) -> Store {
-        Store { watches: Vec::new(), ..self.lock().clone() }
+        Store { watches: Vec::new(), mutations: 0, ..self.lock().clone() }
     }
 
     /// The same API server, whose writes are counted under another name.

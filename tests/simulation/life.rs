@@ -37,8 +37,8 @@ impl Step {
     pub const ALL: [(Self, u64); 12] = [
         (Self::Create, 150),
         (Self::DisplayNameWhileRunning, 90),
-        (Self::InstanceTypeUnderASession, 60),
-        (Self::TheSessionEnds, 150),
+        (Self::InstanceTypeUnderASession, 40),
+        (Self::TheSessionEnds, 170),
         // 08:07:30
         (Self::PowerSchedule, 60),
         (Self::TheScheduleStopsIt, 90),
@@ -47,23 +47,25 @@ impl Step {
         (Self::SomebodyEditsItInAws, 180),
         (Self::TagsAndLessCapacity, 150),
         (Self::Adopt, 150),
-        (Self::DeleteWhileAssociated, 90),
+        (Self::DeleteWhileAssociated, 45),
         (Self::TheStackLetsGo, 180),
     ];
 
-    /// Until when a schedule leaves the fleet alone after this step.
+    /// Whether everything is settled after it, and stays so for more than three resyncs.
     fn rests(self) -> bool {
         match self {
-            Self::PowerSchedule | Self::TheScheduleStopsIt => false,
+            // Something is waited for, or the schedule goes on.
+            Self::InstanceTypeUnderASession
+            | Self::PowerSchedule
+            | Self::TheScheduleStopsIt
+            | Self::DeleteWhileAssociated => false,
             Self::Create
             | Self::DisplayNameWhileRunning
-            | Self::InstanceTypeUnderASession
             | Self::TheSessionEnds
             | Self::TheScheduleStartsIt
             | Self::SomebodyEditsItInAws
             | Self::TagsAndLessCapacity
             | Self::Adopt
-            | Self::DeleteWhileAssociated
             | Self::TheStackLetsGo => true,
         }
     }
@@ -269,23 +271,26 @@ pub struct Part {
     pub scene: Scene,
     /// What an operator does that is started just before it.
     pub effects: Vec<String>,
-    /// The requests to AWS among them.
+    /// The requests to AWS among them, by operation.
     pub requests: Vec<String>,
+    /// How many mutating requests to the API server are among them.
+    pub mutations: u64,
 }
 
 impl Part {
-    /// Lives this part, and rests after it if nothing is scheduled; what is wrong with it.
-    pub async fn live(&self, prepare: impl FnOnce(&mut Life)) -> (Life, Vec<String>) {
+    /// Lives this part, calls `lived`, and rests if there is nothing more to do; what is wrong with it.
+    pub async fn live(&self, prepare: impl FnOnce(&mut Life), lived: impl FnOnce(&Life)) -> Vec<String> {
         let mut life = Life::at(Bench::from(&self.before), self.begins);
         prepare(&mut life);
         let seen = life.step(self.step, self.seconds).await;
         let mut wrong = difference(&seen, &self.scene);
+        lived(&life);
         if self.step.rests() {
             let rested = life.rest(self.step).await;
             wrong.extend(difference(&rested, &self.scene));
         }
         wrong.extend(life.bench.world.violations().iter().map(ToString::to_string));
-        (life, wrong)
+        wrong
     }
 }
 
@@ -308,17 +313,26 @@ pub fn parts() -> &'static [Part] {
             whole
         });
         let alone = |(step, seconds, begins, before, scene): (Step, u64, Duration, Saved, Scene)| {
-            let part = Part { step, seconds, begins, before, scene, effects: Vec::new(), requests: Vec::new() };
+            let part =
+                Part { step, seconds, begins, before, scene, effects: Vec::new(), requests: Vec::new(), mutations: 0 };
             let run = part.clone();
-            let (effects, requests, wrong) = history(async move || {
+            let (part, wrong) = history(async move || {
                 let (crash, stage) = Crash::nowhere();
-                let (life, wrong) = run.live(|life| life.start(stage, Arc::clone(&crash.crashed))).await;
-                let requests = life.bench.requests();
-                let effects = crash.effects.lock().unwrap().clone();
-                (effects, requests, wrong)
+                let mut part = run.clone();
+                let wrong = run
+                    .live(
+                        |life| life.start(stage, crash.crashed),
+                        |life| {
+                            part.requests = life.bench.requests();
+                            part.mutations = life.bench.cluster.mutations();
+                            part.effects = crash.effects.lock().unwrap().clone();
+                        },
+                    )
+                    .await;
+                (part, wrong)
             });
             assert_eq!(wrong, Vec::<String>::new(), "{step:?} with an operator started just before it");
-            Part { effects, requests, ..part }
+            part
         };
         whole.into_iter().map(alone).collect()
     })
@@ -340,7 +354,7 @@ fn a_crash_at_any_effect_ends_as_if_there_had_been_none() {
         let (part, number, position) = (*part, *number as u64, *position);
         history(async move || {
             let (crash, stage) = Crash::at(number, position);
-            part.live(|life| life.start(stage, crash.crashed)).await.1
+            part.live(|life| life.start(stage, crash.crashed), |_| {}).await
         })
     });
     let failed: Vec<String> = results
