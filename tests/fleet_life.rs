@@ -357,3 +357,86 @@ fn verb_of(event: &Value) -> (String, String) {
     let whole = if part.is_empty() { resource } else { format!("{resource}/{part}") };
     (whole, word(event, "/verb"))
 }
+
+/// How many Fleets rest in the next test: two pages.
+const MANY: usize = 100;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn once_settled_nothing_is_written_and_many_fleets_share_one_look() {
+    let stage = Stage::new("rest", simulator(&FAST).await).await;
+    let operator = stage.operator().flag("--resync=11s").ready().await;
+    for n in 0..MANY {
+        let tags: Value =
+            (0..3).map(|tag| (format!("tag-{tag}"), json!(n.to_string()))).collect::<serde_json::Map<_, _>>().into();
+        stage.create(&format!("rest-{n}"), spec(json!({ "tags": tags }))).await;
+    }
+    until_so("all are Ready", async || stage.all().await.iter().all(ready)).await;
+    // Six calls for each: two of them writes.
+    let made = stage.aws.summary().unwrap();
+    assert_eq!(made["mutating"], 2 * MANY);
+    let calls = made["requests"].as_f64().unwrap() / f64::from(u32::try_from(MANY).unwrap());
+    assert!(calls <= 8.0, "{calls} calls for each Fleet: {made:#}");
+
+    // Five resyncs: the first may have begun before we looked, and the last may not be over.
+    let versions = async || -> BTreeSet<_> {
+        let all = stage.all().await;
+        all.iter().map(|fleet| (word(fleet, "/metadata/name"), word(fleet, "/metadata/resourceVersion"))).collect()
+    };
+    let begun = stage.requests();
+    until("the first look since", || !resyncs(&stage, begun).is_empty()).await;
+    let (before, written, since) = (versions().await, writes_of(&stage), stage.requests());
+    until("five resyncs", || resyncs(&stage, since).len() >= 5).await;
+    assert_eq!(versions().await, before);
+    assert_eq!(writes_of(&stage), written, "writes to the API server");
+    for calls in &resyncs(&stage, since)[1..4] {
+        let shared = calls.iter().all(|operation| operation == "DescribeFleets");
+        assert!(shared && calls.len() <= MANY / 20, "0.05 calls for each Fleet in a resync are enough: {calls:?}");
+    }
+
+    // The figures say so, too.
+    let text = operator.ask("/metrics").unwrap();
+    for family in [
+        "windlass_passes_total",
+        "windlass_pass_duration_seconds",
+        "windlass_aws_requests_total",
+        "windlass_queue_depth",
+    ] {
+        assert!(text.contains(&format!("# TYPE {family} ")), "no {family} in:\n{text}");
+    }
+    let kind = "kind=\"Fleet.appstream.windlass.dev\"";
+    let of_kind = f64::from(u32::try_from(MANY).unwrap());
+    let objects = format!("windlass_objects{{condition=\"Ready\",{kind},status=\"True\"}}");
+    assert_eq!(operator.metric(&objects), of_kind, "{text}");
+    let created = "windlass_aws_requests_total{operation=\"CreateFleet\",outcome=\"ok\",service=\"appstream\"}";
+    assert_eq!(operator.metric(created), of_kind, "{text}");
+    assert_eq!(operator.metric("windlass_leader"), 1.0);
+    let version = format!("windlass_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(operator.metric(&version), 1.0, "{text}");
+    assert_eq!((operator.ask("/livez").as_deref(), operator.ask("/readyz").as_deref()), (Ok("ok\n"), Ok("ok\n")));
+    assert_eq!(stage.aws.violations().unwrap(), Vec::<Value>::new());
+    operator.assert_log_is_clean();
+    operator.stop();
+}
+
+/// What AWS was asked from the audit entry `since` on, resync by resync: the looks of one come close together.
+fn resyncs(stage: &Stage, since: usize) -> Vec<Vec<String>> {
+    let mut all: Vec<Vec<String>> = Vec::new();
+    let mut last = jiff::Timestamp::MIN;
+    for entry in stage.aws.audit(since).unwrap() {
+        let at: jiff::Timestamp = word(&entry, "/at").parse().unwrap();
+        if at.duration_since(last).as_secs() >= 3 {
+            all.push(Vec::new());
+        }
+        last = at;
+        all.last_mut().unwrap().push(word(&entry, "/operation"));
+    }
+    all
+}
+
+/// How many writes of Fleets and events the API server has received from this stage's operator.
+fn writes_of(stage: &Stage) -> usize {
+    let audit = stage.kube_audit();
+    let reads = ["get", "list", "watch"];
+    let writes = audit.iter().map(verb_of).filter(|(what, verb)| what != "leases" && !reads.contains(&verb.as_str()));
+    writes.count()
+}

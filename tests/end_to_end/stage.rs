@@ -249,9 +249,12 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// One more flag.
+    /// One more flag, `--name=value`, or another value of one.
     pub fn flag(mut self, flag: impl Into<String>) -> Self {
-        self.flags.push(flag.into());
+        let flag = flag.into();
+        let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
+        self.flags.retain(|old| name(old) != name(&flag));
+        self.flags.push(flag);
         self
     }
 
