@@ -336,8 +336,7 @@ fn only_the_rights_of_the_roles_are_used_and_all_of_them_but(stage: &Stage, rare
     let used: BTreeSet<(String, String)> = audit.iter().map(verb_of).collect();
     let mut granted = BTreeSet::new();
     for document in [include_str!("rbac/cluster.yaml"), include_str!("rbac/namespace.yaml")] {
-        for role in serde_yaml::Deserializer::from_str(document) {
-            let role: Value = serde::Deserialize::deserialize(role).unwrap();
+        for role in stage::documents(document) {
             for rule in role["rules"].as_array().into_iter().flatten() {
                 for resource in rule["resources"].as_array().unwrap() {
                     let verbs = rule["verbs"].as_array().unwrap().iter();

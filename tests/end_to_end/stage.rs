@@ -51,6 +51,10 @@ pub struct Stage {
     pub admin: Client,
     pub namespace: String,
     pub aws: Arc<Simulator>,
+    /// How long waits last at most.
+    pub patience: Duration,
+    /// How often they look.
+    pub poll: Duration,
     kubeconfig: PathBuf,
     operator_kubeconfig: PathBuf,
 }
@@ -73,7 +77,7 @@ impl Stage {
             context.namespace = Some(namespace.clone());
         }
         let kubeconfig = control_plane.write_kubeconfig(&person);
-        Self { control_plane, admin, namespace, aws, kubeconfig, operator_kubeconfig }
+        Self { control_plane, admin, namespace, aws, patience: SOON, poll: POLL, kubeconfig, operator_kubeconfig }
     }
 
     /// An operator to be started, with short times.
@@ -142,14 +146,14 @@ impl Stage {
 
     /// Waits until the Fleet is so.
     pub async fn until(&self, name: &str, what: &str, so: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + SOON;
+        let end = Instant::now() + self.patience;
         loop {
             let fleet = self.fleet(name).await;
             if so(&fleet) {
                 return fleet;
             }
             assert!(Instant::now() < end, "waited in vain for {name}: {what}:\n{}", shown(&fleet));
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(self.poll).await;
         }
     }
 
@@ -158,7 +162,7 @@ impl Stage {
         let end = Instant::now() + DELETED;
         while let Some(fleet) = self.find(name).await {
             assert!(Instant::now() < end, "waited in vain for {name} to go:\n{}", shown(&fleet));
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(self.poll).await;
         }
     }
 
@@ -185,21 +189,23 @@ impl Stage {
 
     /// The fleet as AWS has it, or nothing; without any lag.
     pub fn in_aws(&self, name: &str) -> Option<Value> {
-        let answer = testbed::http::get(self.aws.port(), "/_sim/fleets").unwrap();
-        let all = answer["fleets"].as_array().cloned().unwrap_or_default();
-        all.into_iter().find(|fleet| fleet["name"] == name)
+        match testbed::http::get(self.aws.port(), &format!("/_sim/fleets/{name}")) {
+            Ok(fleet) => Some(fleet),
+            Err(error) if format!("{error:#}").contains("status 404") => None,
+            Err(error) => panic!("reading AWS's fleet {name}: {error:#}"),
+        }
     }
 
     /// Waits until AWS is so.
     pub async fn until_aws(&self, name: &str, what: &str, so: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + SOON;
+        let end = Instant::now() + self.patience;
         loop {
             let fleet = self.in_aws(name);
             if let Some(fleet) = fleet.as_ref().filter(|fleet| so(fleet)) {
                 return fleet.clone();
             }
             assert!(Instant::now() < end, "waited in vain for AWS's {name}: {what}: {fleet:#?}");
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(self.poll).await;
         }
     }
 
@@ -237,7 +243,7 @@ impl Stage {
 }
 
 /// How often a wait looks: short beside what is waited for.
-const POLL: Duration = Duration::from_millis(40);
+const POLL: Duration = Duration::from_millis(60);
 
 /// An operator that is not started yet.
 pub struct Recipe {
@@ -433,8 +439,7 @@ pub async fn ask(client: &Client, method: &str, path: &str, body: Option<&Value>
 
 /// Applies a stream of RBAC manifests.
 pub async fn apply(client: &Client, manifests: &str) {
-    for document in serde_yaml::Deserializer::from_str(manifests) {
-        let object: Value = serde::Deserialize::deserialize(document).unwrap();
+    for object in documents(manifests) {
         let plural = format!("{}s", word(&object, "/kind").to_lowercase());
         let (namespace, name) = (word(&object, "/metadata/namespace"), word(&object, "/metadata/name"));
         let within = if namespace.is_empty() { String::new() } else { format!("namespaces/{namespace}/") };
@@ -443,6 +448,12 @@ pub async fn apply(client: &Client, manifests: &str) {
         let request = request.body(object.to_string().into_bytes()).unwrap();
         client.request::<Value>(request).await.unwrap();
     }
+}
+
+/// The documents of a YAML stream.
+pub fn documents(stream: &str) -> Vec<Value> {
+    let documents = serde_yaml::Deserializer::from_str(stream);
+    documents.map(|document| serde::Deserialize::deserialize(document).unwrap()).collect()
 }
 
 /// The repository's folder.
