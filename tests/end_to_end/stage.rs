@@ -103,6 +103,15 @@ impl Stage {
         out.into_owned()
     }
 
+    /// The token of the operator's ServiceAccount.
+    pub fn token(&self) -> String {
+        let kubeconfig = std::fs::read_to_string(&self.operator_kubeconfig).unwrap();
+        let kubeconfig: Value = serde_yaml::from_str(&kubeconfig).unwrap();
+        let token = word(&kubeconfig, "/users/0/user/token");
+        assert!(token.len() > 100);
+        token
+    }
+
     fn fleets(&self) -> String {
         format!("{GROUP}/namespaces/{}/fleets", self.namespace)
     }
