@@ -82,7 +82,8 @@ pub async fn run(settings: RunSettings, shutdown: impl Future<Output = ()>) -> R
 
     let gate = Arc::new(Gate::new(Limits::default(), Arc::new(Watched(metrics.clone()))));
     let clock = Arc::new(Timestamp::now);
-    let accounts = Arc::new(Accounts::from_environment(cluster, settings.region.clone(), gate, clock).await);
+    let accounts = Accounts::from_environment(cluster, settings.region.clone(), gate, clock).await;
+    let accounts = Arc::new(accounts.requiring_account(settings.require_account));
     let leave: Arc<dyn Leave> = Arc::new(lease.clone());
     let mut kinds = Kinds {
         clients,

@@ -36,8 +36,8 @@ const CREDENTIALS_RESERVE: Duration = Duration::from_secs(60);
 /// How long loading credentials may take; a chain that ends at IMDS tries for several seconds.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the account of an identity is believed: an identity practically never changes its account, but whoever
-/// swaps the operator's credentials should see it within the hour.
-const IDENTITY_LASTS: Duration = Duration::from_secs(3600);
+/// swaps the operator's credentials must not find fleets made again elsewhere for long. Twelve requests an hour.
+const IDENTITY_LASTS: Duration = Duration::from_secs(300);
 /// How long a refusal to say who we are is told again without asking: a thousand objects ask at once.
 const REFUSAL_LASTS: Duration = Duration::from_secs(5);
 
@@ -46,6 +46,7 @@ pub struct Accounts {
     base: SdkConfig,
     cluster: String,
     region: Option<Region>,
+    account_required: bool,
     clock: Clock,
     gate: Arc<Gate>,
     identity: Mutex<Identity>,
@@ -64,6 +65,9 @@ pub enum ScopeError {
     /// The namespace may not use this account.
     #[error("account `{0}` may not be used: Account objects are not available yet, leave `account` out")]
     NotAllowed(AccountName),
+    /// The operator was started so that its own identity serves nobody.
+    #[error("the operator runs with --require-account, and Account objects are not available yet")]
+    AccountRequired,
     /// No Region is set anywhere.
     #[error("no AWS Region is known: set `region`, or start the operator with --region or AWS_REGION")]
     NoRegion,
@@ -120,7 +124,23 @@ impl Accounts {
     }
 
     fn new(base: SdkConfig, cluster: String, region: Option<Region>, gate: Arc<Gate>, clock: Clock) -> Self {
-        Self { base, cluster, region, clock, gate, identity: Mutex::default(), asking: tokio::sync::Mutex::default() }
+        Self {
+            base,
+            cluster,
+            region,
+            account_required: false,
+            clock,
+            gate,
+            identity: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Whether every object needs an Account object (`--require-account`): then none is reached by the operator's own
+    /// identity.
+    pub fn requiring_account(mut self, required: bool) -> Self {
+        self.account_required = required;
+        self
     }
 
     /// Where an object of `namespace` lives that asks for this account and Region.
@@ -135,6 +155,9 @@ impl Accounts {
     ) -> Result<Scope, ScopeError> {
         if let Some(account) = account {
             return Err(ScopeError::NotAllowed(account.clone()));
+        }
+        if self.account_required {
+            return Err(ScopeError::AccountRequired);
         }
         let region = region.or(self.region.as_ref()).ok_or(ScopeError::NoRegion)?;
         let identity = self.identity(region).await?;
@@ -162,7 +185,7 @@ impl Accounts {
         self.base.to_builder().region(aws_config::Region::new(region.as_str().to_owned())).build()
     }
 
-    /// Who we are, asked at most once an hour, by one caller at a time. An identity that was known is used on while it
+    /// Who we are, asked at most every five minutes, by one caller at a time. An identity that was known is used on while it
     /// cannot be asked for: what else is wrong shows in the calls that follow.
     async fn identity(&self, region: &Region) -> Result<CallerIdentity, AwsError> {
         let old = match self.remembered() {

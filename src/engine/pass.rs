@@ -135,7 +135,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                 self.remember(id, object, None, &error);
                 (None, Seen::Unknown)
             }
-            Err(error @ (ScopeError::NotAllowed(_) | ScopeError::NoRegion)) => {
+            Err(error @ (ScopeError::NotAllowed(_) | ScopeError::AccountRequired | ScopeError::NoRegion)) => {
                 (None, Seen::NotAllowed(error.to_string()))
             }
         }

@@ -81,8 +81,9 @@ pub struct Input<'a, K: Kind> {
     pub quiet_since: Timestamp,
 }
 
-/// How long after a mutating call its effect may still be invisible: the AWS request deadline (30 s, [`crate::aws`]) plus
-/// the lag of AWS's own reads (30 s; no number is published, tools that poll AppStream use 10 to 30 s).
+/// How long after a mutating call, or after the intent of one, its effect may still be unseen: 5 s from the intent to the
+/// engine's send, 5 s for a permit (`aws::live`), 30 s for the request, 20 s for the lag of AWS's own reads (no number is
+/// published; tools that poll AppStream use 10 to 30 s).
 pub const UNCERTAINTY: Duration = Duration::from_secs(60);
 
 /// What a plan decides.

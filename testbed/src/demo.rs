@@ -15,7 +15,7 @@ use testbed::Options;
 use crate::simulator::ACCESS_KEY;
 use crate::stage::{Operator, Stage, repository};
 use tell::{
-    SCENE, aws_name, condition, find, heading, in_aws, name_in_aws, object, objects, pending, say, sent, show,
+    SCENE, ask, aws_name, condition, find, heading, in_aws, name_in_aws, object, objects, say, sent, show,
     show_conditions, text, until, watch,
 };
 
@@ -41,9 +41,26 @@ pub async fn play(keep: bool) -> Result<()> {
     let mut stage = Stage::start(Options::default(), &SIMULATOR).await?;
     let done = play_on(&mut stage, keep, began).await;
     if let Err(error) = done {
+        keep_what_is(&stage);
         return Err(error.context(format!("the demo stopped; logs will be in {}", stage.keep_logs().display())));
     }
     Ok(())
+}
+
+/// Writes what there is now beside the logs: the objects, their events, and AWS's side.
+fn keep_what_is(stage: &Stage) {
+    let logs = stage.control_plane.log_dir();
+    let write = |name: &str, text: Result<String>| {
+        let text = text.unwrap_or_else(|error| format!("{error:#}"));
+        // It goes with the logs or not at all: the scene's own error is what counts.
+        let _ = fs::write(logs.join(name), text);
+    };
+    let pretty = |values: Vec<Value>| serde_json::to_string_pretty(&values).context("format");
+    write("objects.yaml", ask(stage, &["get", "asfleet", "--output=yaml"]));
+    write("events.txt", ask(stage, &["events"]));
+    write("aws-fleets.json", stage.simulator.fleets().and_then(pretty));
+    write("aws-audit.json", stage.simulator.audit(0).and_then(pretty));
+    write("aws-violations.json", stage.simulator.violations().and_then(pretty));
 }
 
 async fn play_on(stage: &mut Stage, keep: bool, began: Instant) -> Result<()> {
@@ -82,7 +99,7 @@ fn create(stage: &Stage, examples: &[Value]) -> Result<()> {
     show(stage, &["apply", "-f", &examples_folder()])?;
     watch(stage, "each fleet is Ready, or says why it never will be", || {
         let fleets = objects(stage)?;
-        Ok(fleets.len() == examples.len() && fleets.iter().all(|fleet| is_as_expected(fleet)))
+        Ok(fleets.len() == examples.len() && fleets.iter().all(is_as_expected))
     })?;
     let ready = examples.iter().filter(|example| !wants_adoption(example));
     let ready: Vec<_> = ready.map(|example| format!("asfleet/{}", text(example, "/metadata/name"))).collect();
@@ -178,8 +195,13 @@ fn careful_change(stage: &Stage, fleet: &str) -> Result<()> {
         &["patch", "asfleet", fleet, "--type=merge", "-p", &json!({"spec": {"instanceType": new}}).to_string()],
     )?;
     until("the object says what it waits for", || {
-        let (status, _, message) = condition(&object(stage, fleet)?, "Synced");
-        Ok(status == "False" && message.contains("instanceType") && pending(stage, fleet)?.contains("session"))
+        let object = object(stage, fleet)?;
+        let (synced, _, differs) = condition(&object, "Synced");
+        let (ready, reason, _) = condition(&object, "Ready");
+        let says = synced == "False" && differs.contains("instanceType") && ready == "False";
+        let change = object.pointer("/status/pendingChanges/0").cloned().unwrap_or_default();
+        let waits = text(&change, "/field") == "instanceType" && !text(&change, "/waitingFor").is_empty();
+        Ok(says && reason == "WaitingForSessions" && waits)
     })?;
     show_conditions(stage, fleet)?;
     show(stage, &["get", "asfleet", fleet, "-o", "jsonpath={.status.pendingChanges}"])?;
@@ -242,9 +264,12 @@ fn delete(stage: &Stage, examples: &[Value], fleet: &str) -> Result<()> {
     ensure!(in_aws(stage, &aws_name)?.is_object(), "the fleet went although a stack uses it");
     stage.simulator.appstream("DisassociateFleet", &json!({ "StackName": STACK, "FleetName": aws_name }))?;
     say(&format!("(in AWS) the stack {STACK} lets go of the fleet"));
-    watch(stage, "the fleet is gone", || Ok(find(stage, fleet)?.is_none()))?;
-    ensure!(stage.simulator.fleet(&aws_name)?.is_none(), "the object went before the fleet in AWS");
-    say(&format!("AWS has no fleet {aws_name} any more"));
+    watch(stage, "the fleet is gone in AWS", || Ok(stage.simulator.fleet(&aws_name)?.is_none()))?;
+    ensure!(find(stage, fleet)?.is_some(), "the object went before its fleet was known to be gone");
+    say(&format!(
+        "AWS has no fleet {aws_name} any more. The object stays for about a minute: it goes when a look that began"
+    ));
+    say("after the last request could still have been under way finds nothing. The others are deleted meanwhile.");
 
     // Windows hold for the stop that a deletion needs, too, and may be closed now.
     for example in examples.iter().filter(|example| example.pointer("/spec/disruption/windows").is_some()) {

@@ -16,9 +16,11 @@ use crate::aws::codes::Service;
 use crate::aws::gate::{Access, BucketKey, Gate, Urgency};
 use crate::plan::Class;
 
-/// How long a request waits for its permit before it is given up as not sent: 2,000 permits at the gate's ceiling, which is
+/// How long a read waits for its permit before it is given up as not sent: 2,000 permits at the gate's ceiling, which is
 /// two reads for each of a thousand objects that are all looked at at once.
-pub(super) const PERMIT_PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const READ_PATIENCE: Duration = Duration::from_secs(20);
+/// How long a write waits for its permit. Part of [`crate::plan::UNCERTAINTY`]: what was decided long ago is decided anew.
+pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A way to one service in one account and Region, through the gate.
 #[derive(Clone)]
@@ -70,7 +72,11 @@ impl Way {
             service: self.service,
             access,
         };
-        if let Err(refusal) = self.gate.take(&key, self.urgency, PERMIT_PATIENCE).await {
+        let patience = match access {
+            Access::Read => READ_PATIENCE,
+            Access::Write => WRITE_PATIENCE,
+        };
+        if let Err(refusal) = self.gate.take(&key, self.urgency, patience).await {
             let error = ours(operation, Class::NotSent, "NoPermit", &refusal.to_string());
             self.gate.ended(&key, operation, Some(error.class), Duration::ZERO);
             return Err(error);

@@ -109,10 +109,6 @@ pub fn condition(object: &Value, kind: &str) -> (String, String, String) {
     }
 }
 
-pub fn pending(stage: &Stage, fleet: &str) -> Result<String> {
-    Ok(object(stage, fleet)?.pointer("/status/pendingChanges").map(Value::to_string).unwrap_or_default())
-}
-
 /// The fleet's name in AWS: `spec.name`, else the object's.
 pub fn name_in_aws(object: &Value) -> String {
     let name = text(object, "/spec/name");
