@@ -22,6 +22,11 @@ impl Fact {
         Self { status: "True", reason: reason.into(), message: message.into() }
     }
 
+    /// A condition that nobody has looked into.
+    pub fn unknown(reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { status: "Unknown", reason: reason.into(), message: message.into() }
+    }
+
     /// A condition that does not hold.
     pub fn no(reason: impl Into<String>, message: impl Into<String>) -> Self {
         Self { status: "False", reason: reason.into(), message: message.into() }
@@ -60,8 +65,11 @@ pub fn paused(earlier: &[Condition], generation: i64, now: Timestamp) -> Vec<Con
     let mut all: Vec<Condition> = earlier.iter().filter(|c| c.type_ != "Paused").cloned().collect();
     let fact = Fact::yes("Annotation", "the annotation windlass.dev/paused holds everything, deletion too");
     if !all.iter().any(|c| c.type_ == "Ready") {
-        let waiting = Fact::no("Paused", "held before anything was looked at");
-        all.push(condition(earlier, "Ready", waiting, generation, now));
+        const HELD: &str = "held before anything was looked at";
+        all.push(condition(earlier, "Ready", Fact::no("Paused", HELD), generation, now));
+        for name in ["Available", "Synced"] {
+            all.push(condition(earlier, name, Fact::unknown("Paused", HELD), generation, now));
+        }
     }
     all.push(condition(earlier, "Paused", fact, generation, now));
     all

@@ -87,6 +87,16 @@ impl Verdict {
         }
     }
 
+    /// The same with something more to say.
+    pub fn hinting(self, hint: &str) -> Self {
+        let more = |text: String| format!("{text}{hint}");
+        match self {
+            Self::Ready(text) => Self::Ready(more(text)),
+            Self::Working(why, text) => Self::Working(why, more(text)),
+            Self::Stalled(why, text) => Self::Stalled(why, more(text)),
+        }
+    }
+
     /// The sentence for people.
     pub fn message(&self) -> &str {
         match self {

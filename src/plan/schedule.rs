@@ -50,7 +50,9 @@ fn cron(field: &str, expression: &str, zone: Option<&str>) -> Result<Crontab, Wr
 }
 
 fn next(cron: &Crontab, after: Timestamp) -> Option<Timestamp> {
-    let at = cron.find_next(MakeTimestamp(after)).ok()?.timestamp();
+    let from = |at: Timestamp| cron.find_next(MakeTimestamp(at)).ok().map(|found| found.timestamp());
+    // One search ends after some years: the second begins four years later, before any leap day that the first has not seen.
+    let at = from(after).or_else(|| from(after.checked_add(hours(24 * 365 * 4)).ok()?))?;
     (at.duration_since(after).unsigned_abs() <= EVER).then_some(at)
 }
 
@@ -102,7 +104,8 @@ pub struct PowerNow {
     pub changes: Option<Timestamp>,
 }
 
-/// Looks at every period: one is on while its next stop comes before its next start.
+/// Looks at every period: one is on if its last start came after its last stop. Where both fall on one moment, the stop
+/// counts.
 pub fn power(all: &[PowerPeriod], now: Timestamp) -> Result<PowerNow, Wrong> {
     let mut entries = Vec::with_capacity(all.len());
     for period in all {
@@ -111,28 +114,71 @@ pub fn power(all: &[PowerPeriod], now: Timestamp) -> Result<PowerNow, Wrong> {
         let start = cron(&format!("{field}.start"), &period.start, zone)?;
         let stop = cron(&format!("{field}.stop"), &period.stop, zone)?;
         let never = |field: &str, text: &str| format!("{field}: `{text}` never comes true");
-        next(&start, now).ok_or_else(|| never(&format!("{field}.start"), &period.start))?;
-        next(&stop, now).ok_or_else(|| never(&format!("{field}.stop"), &period.stop))?;
-        entries.push((start, stop));
+        let starts = next(&start, now).ok_or_else(|| never(&format!("{field}.start"), &period.start))?;
+        let stops = next(&stop, now).ok_or_else(|| never(&format!("{field}.stop"), &period.stop))?;
+        entries.push(Entry { on: last(&start, now) > last(&stop, now), start, starts, stop, stops });
     }
-    let state_at = |at: Timestamp| {
-        let on = entries.iter().any(|(start, stop)| match (next(start, at), next(stop, at)) {
-            (Some(start), Some(stop)) => stop < start,
-            (Some(_) | None, None) | (None, Some(_)) => false,
-        });
-        if on { DesiredState::Running } else { DesiredState::Stopped }
-    };
-    let state = state_at(now);
-    // The state can only change where some entry starts or stops; a week of daily entries is looked through.
-    let mut at = now;
+    let state = |entries: &[Entry]| entries.iter().any(|entry| entry.on);
+    let on = state(&entries);
+    // The state can only change where some entry starts or stops; sixteen such moments for each entry, a week of daily ones,
+    // are looked through. What comes later is seen later.
     let mut changes = None;
-    for _ in 0..(16 * entries.len().max(1)) {
-        let Some(event) = entries.iter().flat_map(|(a, b)| [next(a, at), next(b, at)]).flatten().min() else { break };
-        if state_at(event) != state {
+    for _ in 0..(16 * entries.len()) {
+        let Some(event) = entries.iter().map(|entry| entry.starts.min(entry.stops)).min() else { break };
+        for entry in &mut entries {
+            entry.pass(event);
+        }
+        if state(&entries) != on {
             changes = Some(event);
             break;
         }
-        at = event;
     }
-    Ok(PowerNow { state, changes })
+    let word = |on| if on { DesiredState::Running } else { DesiredState::Stopped };
+    Ok(PowerNow { state: word(on), changes })
 }
+
+/// A period at some moment.
+struct Entry {
+    on: bool,
+    start: Crontab,
+    starts: Timestamp,
+    stop: Crontab,
+    stops: Timestamp,
+}
+
+impl Entry {
+    /// Goes on to a moment, which is not after the next start or stop.
+    fn pass(&mut self, event: Timestamp) {
+        let (starts, stops) = (self.starts == event, self.stops == event);
+        if starts {
+            self.starts = next(&self.start, event).unwrap_or(Timestamp::MAX);
+        }
+        if stops {
+            self.stops = next(&self.stop, event).unwrap_or(Timestamp::MAX);
+        }
+        self.on = (self.on || starts) && !stops;
+    }
+}
+
+/// When the expression came true last, now included; `None` if not within [`EVER`].
+fn last(cron: &Crontab, now: Timestamp) -> Option<Timestamp> {
+    // From near to far, so that few moments are gone through however often or seldom it comes true.
+    const LOOK_BACK: [Duration; 5] = [hours(1), hours(25), hours(24 * 8), hours(24 * 367), EVER];
+    LOOK_BACK.into_iter().find_map(|back| {
+        let mut latest = None;
+        let mut at = now.checked_sub(back).unwrap_or(Timestamp::MIN);
+        while let Some(then) = next(cron, at).filter(|then| *then <= now) {
+            (latest, at) = (Some(then), then);
+        }
+        latest
+    })
+}
+
+const fn hours(n: u64) -> Duration {
+    Duration::from_secs(3600 * n)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "schedule_tests.rs"]
+mod tests;

@@ -2,22 +2,70 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::api::common::Impact;
+use crate::api::{Arn, Intent};
+use crate::plan::conditions::to_the_second;
 use crate::plan::ownership::PREFIX;
 use crate::plan::reason::{Stall, Verdict, Waiting};
 use crate::plan::{Input, Next, Plan, Scope};
 
-use super::report::{Known, Report, pending, trouble};
-use super::run::{Draft, done};
+use super::draft::Draft;
+use super::report::{Known, Report, trouble};
+use super::run::done;
 use super::state::{FleetFacts, FleetLook, FleetState, Tagged};
 use super::wanted::Wanted;
 use super::{FleetCall, FleetKind};
 
+/// A write beside the fleet itself: no user notices it, and it may be made in any state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The write.
+    pub call: FleetCall,
+    /// The spec path that it is for.
+    pub field: &'static str,
+    /// What it does, in words.
+    pub text: &'static str,
+}
+
+/// The step to take: not the one that has just failed, if there is another.
+pub fn first(input: &Input<'_, FleetKind>, tags: Option<Step>, applications: Option<Step>) -> Option<Step> {
+    match (tags, applications) {
+        (Some(tags), Some(applications)) => Some(if failed(input, &tags.call) { applications } else { tags }),
+        (tags, applications) => tags.or(applications),
+    }
+}
+
+/// Whether exactly this call has just failed.
+pub fn failed(input: &Input<'_, FleetKind>, call: &FleetCall) -> bool {
+    input.failure.is_some_and(|f| f.call.as_ref() == Some(call))
+}
+
+/// Whether the last failure is that of a write beside the fleet.
+pub fn failing(input: &Input<'_, FleetKind>) -> bool {
+    match input.failure.and_then(|f| f.call.as_ref()) {
+        Some(
+            FleetCall::Tag { .. }
+            | FleetCall::Untag { .. }
+            | FleetCall::AssociateApplication { .. }
+            | FleetCall::DisassociateApplication { .. },
+        ) => true,
+        Some(
+            FleetCall::Create(_)
+            | FleetCall::Update(_)
+            | FleetCall::Start(_)
+            | FleetCall::Stop(_)
+            | FleetCall::Delete(_),
+        )
+        | None => false,
+    }
+}
+
 /// A fleet whose type is another than the spec's: AWS cannot change it.
 pub fn immutable(draft: &Draft<'_>) -> Option<Plan<FleetKind>> {
     let (wanted, seen) = (draft.wanted.spec().fleet_type, draft.facts.fleet_type?);
+    let word = |kind| serde_json::to_string(&kind).unwrap_or_default().replace('"', "");
     (wanted != seen).then(|| {
-        let text = format!("fleetType is {seen:?} in AWS and {wanted:?} in the spec, and AWS cannot change it");
+        let text =
+            format!("fleetType is {} in AWS and {} in the spec, and AWS cannot change it", word(seen), word(wanted));
         let known = Known::Fleet(draft.facts);
         super::stalled(draft.input, Some(draft.wanted), known, Stall::ImmutableDiffers, text)
     })
@@ -29,7 +77,7 @@ pub fn user_tags(wanted: &Wanted<'_>) -> BTreeMap<String, String> {
 }
 
 /// Tags that are missing, different, or ours and no longer wanted.
-pub fn tags(draft: &Draft<'_>, scope: &Scope) -> Option<Plan<FleetKind>> {
+pub fn tags(draft: &Draft<'_>, scope: &Scope) -> Option<Step> {
     let (wanted, seen) = (draft.wanted.tags(scope), &draft.tagged.tags);
     let arn = draft.facts.arn.clone();
     let set: BTreeMap<String, String> = wanted
@@ -43,50 +91,28 @@ pub fn tags(draft: &Draft<'_>, scope: &Scope) -> Option<Plan<FleetKind>> {
         .filter(|key| !key.starts_with(PREFIX) && !wanted.contains_key(*key) && seen.contains_key(*key))
         .cloned()
         .collect();
-    let call = match (set.is_empty(), gone.is_empty()) {
-        (false, _) => FleetCall::Tag { arn, tags: set },
-        (true, false) => FleetCall::Untag { arn, keys: gone },
+    // First away with the old ones: AWS allows 50 in all.
+    let call = match (gone.is_empty(), set.is_empty()) {
+        (false, _) => FleetCall::Untag { arn, keys: gone },
+        (true, false) => FleetCall::Tag { arn, tags: set },
         (true, true) => return None,
     };
-    Some(small_step(draft, call, "tags", "changing tags"))
+    Some(Step { call, field: "tags", text: "changing tags" })
 }
 
 /// Applications of an ELASTIC fleet: missing ones are joined; those that we joined and nobody wants now are cut.
-pub fn applications(draft: &Draft<'_>) -> Option<Plan<FleetKind>> {
-    let seen = draft.state.applications.as_ref()?;
+pub fn applications(draft: &Draft<'_>, seen: &BTreeSet<Arn>) -> Option<Step> {
     let wanted = draft.wanted.spec().application_arns.clone().unwrap_or_default();
     let name = draft.facts.name.clone();
-    let missing = wanted.difference(seen).next().cloned();
     let applied = &draft.internal.applied.applications;
-    let extra = seen.iter().find(|a| applied.contains(*a) && !wanted.contains(*a)).cloned();
-    let call = match (missing, extra) {
-        (Some(application), _) => FleetCall::AssociateApplication { name, application },
-        (None, Some(application)) => FleetCall::DisassociateApplication { name, application },
-        (None, None) => return None,
-    };
-    Some(small_step(draft, call, "applicationArns", "changing the applications"))
-}
-
-/// A write that no user notices, beside the fleet itself.
-fn small_step(draft: &Draft<'_>, call: FleetCall, field: &str, text: &str) -> Plan<FleetKind> {
-    let input = draft.input;
-    if draft.tagged.began < input.now {
-        let mut looks: BTreeSet<FleetLook> = [FleetLook::Tags].into();
-        looks.extend(draft.state.applications.as_ref().map(|_| FleetLook::Applications));
-        return super::look(input, looks);
-    }
-    let failed = input.failure.filter(|f| f.call.as_ref() == Some(&call));
-    let shown = failed.and_then(|f| trouble(f, input.now));
-    let verdict = shown.unwrap_or_else(|| Verdict::Working(Waiting::Updating, text.to_owned()));
-    let report = Report {
-        wanted: Some(draft.wanted),
-        changes: vec![pending(input, field, "", "", Impact::None, None)],
-        internal: draft.internal.clone(),
-        arn: Some(draft.facts.arn.clone()),
-        ..Report::new(input, Known::Fleet(draft.facts), verdict)
-    };
-    let note = done("Updated", "Update", format!("changed {field} of fleet {}", draft.facts.name));
-    Plan { next: Next::Send(call), status: report.status(), news: vec![note] }
+    let missing = wanted.difference(seen).cloned();
+    let missing = missing.map(|application| FleetCall::AssociateApplication { name: name.clone(), application });
+    let extra = seen.iter().filter(|a| applied.contains(*a) && !wanted.contains(*a)).cloned();
+    let extra = extra.map(|application| FleetCall::DisassociateApplication { name: name.clone(), application });
+    let calls: Vec<FleetCall> = missing.chain(extra).collect();
+    // One that AWS does not take does not keep the others back.
+    let other = calls.iter().find(|call| !failed(draft.input, call)).or_else(|| calls.first()).cloned();
+    other.map(|call| Step { call, field: "applicationArns", text: "changing the applications" })
 }
 
 /// Takes over a fleet that the spec may take over, by writing our tags on it.
@@ -109,7 +135,10 @@ pub fn adopt(
     let failed = input.failure.filter(|f| f.call.as_ref() == Some(&call));
     let shown = failed.and_then(|f| trouble(f, input.now));
     let verdict = shown.unwrap_or_else(|| Verdict::Working(Waiting::Updating, "taking over the fleet".into()));
-    let status = Report { wanted: Some(wanted), ..Report::new(input, Known::Fleet(facts), verdict) }.status();
+    let mut report = Report { wanted: Some(wanted), ..Report::new(input, Known::Fleet(facts), verdict) };
+    // From here on a deletion of the object has something to look for: the fleet may carry our tags.
+    let intent = || Intent { name: facts.name.to_string(), at: to_the_second(input.now) };
+    report.internal.intent = report.internal.intent.or_else(|| Some(intent()));
     let note = done("Adopted", "Adopt", format!("took over fleet {}", facts.name));
-    Plan { next: Next::Send(call), status, news: vec![note] }
+    Plan { next: Next::Send(call), status: report.status(), news: vec![note] }
 }

@@ -388,7 +388,7 @@ pub fn first_capacity(settings: &FleetSettings) -> ComputeCapacity {
 }
 
 /// The bound of `from` and `to` in `pendingChanges`.
-const SHORT: usize = 256;
+pub const SHORT: usize = 256;
 
 fn show(value: Option<String>) -> String {
     bounded(&value.unwrap_or_default(), SHORT)

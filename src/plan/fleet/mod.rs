@@ -7,6 +7,7 @@ pub mod beside;
 pub mod call;
 pub mod delete;
 pub mod diff;
+mod draft;
 pub mod image;
 pub mod report;
 pub mod run;
@@ -22,7 +23,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 
 use crate::api::common::{AdoptionPolicy, ManagementPolicy, RecreatePolicy};
-use crate::api::fleet::{Fleet, FleetStatus, FleetType};
+use crate::api::fleet::{Applied, Fleet, FleetStatus, FleetType};
 use crate::api::{Arn, Intent, PAUSED};
 
 use super::conditions::{self, to_the_second};
@@ -55,11 +56,10 @@ impl Kind for FleetKind {
         if object.annotations().get(PAUSED).is_some_and(|value| value == "true") {
             return paused(input);
         }
-        let wanted = Wanted::read(object, input.now);
         if let Some(since) = wanted::deleting(object) {
-            return delete::plan(input, since, wanted.as_ref());
+            return delete::plan(input, since);
         }
-        let wanted = match wanted {
+        let wanted = match Wanted::read(object, input.now) {
             Ok(wanted) => wanted,
             Err((why, text)) => return stalled(input, None, Known::Nothing, why, text),
         };
@@ -138,7 +138,7 @@ impl Status for FleetStatus {
 }
 
 fn paused(input: &Input<'_, FleetKind>) -> Plan<FleetKind> {
-    let mut status = report::earlier(input.object);
+    let mut status = report::earlier(input.object).clone();
     let generation = input.object.metadata.generation.unwrap_or_default();
     if status.conditions.is_empty() {
         status.observed_generation = generation;
@@ -148,7 +148,7 @@ fn paused(input: &Input<'_, FleetKind>) -> Plan<FleetKind> {
 }
 
 fn look(input: &Input<'_, FleetKind>, looks: BTreeSet<FleetLook>) -> Plan<FleetKind> {
-    Plan { next: Next::Look(looks), status: report::earlier(input.object), news: Vec::new() }
+    Plan { next: Next::Look(looks), status: report::earlier(input.object).clone(), news: Vec::new() }
 }
 
 fn stalled(
@@ -177,7 +177,7 @@ fn waiting(
 }
 
 fn unseen(input: &Input<'_, FleetKind>, wanted: &Wanted<'_>) -> Plan<FleetKind> {
-    Plan { next: Next::Wait(AWHILE), status: report::unseen(input, Some(wanted)), news: Vec::new() }
+    Plan { next: Next::Wait(AWHILE), status: report::unseen(input, Some(wanted), ""), news: Vec::new() }
 }
 
 /// How long to leave AWS alone where nothing is expected to change soon; the backoff of a failure may be longer.
@@ -206,32 +206,52 @@ pub fn believed(began: Timestamp, since: Timestamp) -> Result<(), Duration> {
 fn absent(input: &Input<'_, FleetKind>, wanted: &Wanted<'_>, scope: &Scope, state: &FleetState) -> Plan<FleetKind> {
     let policies = Policies::read(wanted.spec());
     let stamps = report::earlier(input.object);
-    let intent = stamps.internal.intent.as_ref().map(|i| i.at);
-    match (policies.management, &stamps.arn, policies.recreate, intent) {
-        (ManagementPolicy::Observe, ..) => {
+    // A create that AWS refused left nothing behind.
+    let intent = stamps.internal.intent.as_ref().map(|i| i.at).filter(|at| !refused_since(input, *at));
+    let since = intent.map_or(input.quiet_since, |at| at.max(input.quiet_since));
+    let believed = believed(state.began, since);
+    match (policies.management, &stamps.arn, intent, believed, policies.recreate) {
+        (ManagementPolicy::Observe, _, _, _, _) => {
             let verdict = Verdict::Working(Waiting::DependencyNotReady, format!("there is no fleet {}", wanted.name));
             waiting(input, Some(wanted), Known::Absent, verdict, AWHILE)
         }
-        (ManagementPolicy::Manage, Some(_), RecreatePolicy::Never, _) => {
+        // The first create waits for nothing; a second one for certainty that the first left nothing behind.
+        (ManagementPolicy::Manage, None, None, _, _) | (ManagementPolicy::Manage, None, Some(_), Ok(()), _) => {
+            create(input, wanted, scope, state)
+        }
+        (ManagementPolicy::Manage, Some(_), _, Ok(()), RecreatePolicy::Always) => create(input, wanted, scope, state),
+        (ManagementPolicy::Manage, Some(_), _, Ok(()), RecreatePolicy::Never) => {
             let text = "the fleet was deleted in AWS and recreatePolicy is Never".into();
             stalled(input, Some(wanted), Known::Absent, Stall::DeletedOutOfBand, text)
         }
-        // The first create waits for nothing; a second one for certainty that the first left nothing behind.
-        (ManagementPolicy::Manage, None, _, None) => create(input, wanted, scope, state),
-        (ManagementPolicy::Manage, Some(_), RecreatePolicy::Always, intent)
-        | (ManagementPolicy::Manage, None, _, intent) => {
-            let since = intent.map_or(input.quiet_since, |at| at.max(input.quiet_since));
-            match believed(state.began, since) {
-                Ok(()) => create(input, wanted, scope, state),
-                Err(rest) => {
-                    let text = "making sure that AWS has no such fleet before it is created again".into();
-                    let verdict = Verdict::Working(Waiting::Creating, text);
-                    // What a lost answer left behind shows up soon: look often, not only at the end.
-                    waiting(input, Some(wanted), Known::Absent, verdict, rest.min(Duration::from_secs(5)))
-                }
-            }
+        (ManagementPolicy::Manage, arn, intent, Err(rest), _) => {
+            let text = match (arn, intent) {
+                (_, Some(_)) => "AWS does not show the new fleet yet",
+                (Some(_) | None, None) => "AWS does not show the fleet any more: making sure that it is gone",
+            };
+            let verdict = Verdict::Working(Waiting::Creating, text.into());
+            // What a lost answer left behind shows up soon: look often, not only at the end.
+            waiting(input, Some(wanted), Known::Absent, verdict, rest.min(Duration::from_secs(5)))
         }
     }
+}
+
+/// Whether AWS refused a create after that: then it did not happen.
+fn refused_since(input: &Input<'_, FleetKind>, at: Timestamp) -> bool {
+    input.failure.is_some_and(|f| {
+        let refused = match f.class {
+            Class::Rejected
+            | Class::QuotaExceeded
+            | Class::AccessDenied
+            | Class::NotFound
+            | Class::InUse
+            | Class::Throttled
+            | Class::Busy
+            | Class::NotSent => true,
+            Class::AlreadyExists | Class::Unavailable => false,
+        };
+        matches!(f.call, Some(FleetCall::Create(_))) && refused && f.at >= at
+    })
 }
 
 fn create(input: &Input<'_, FleetKind>, wanted: &Wanted<'_>, scope: &Scope, state: &FleetState) -> Plan<FleetKind> {
@@ -260,7 +280,8 @@ fn create(input: &Input<'_, FleetKind>, wanted: &Wanted<'_>, scope: &Scope, stat
     match failed.map(|f| f.class) {
         // Refused for good: the same request would be refused again. A person may mend it outside, so it is tried once in a while.
         Some(Class::Rejected) if failed.is_some_and(|f| f.generation == generation && !old(f.at, input.now)) => {
-            return Plan { next: Next::Wait(report::TEN_MINUTES), status: report.status(), news };
+            // Often enough to see that somebody else has made it.
+            return Plan { next: Next::Wait(AWHILE), status: report.status(), news };
         }
         // The name is taken, yet not shown: by a create of ours whose answer was lost, or by somebody.
         Some(Class::AlreadyExists) if failed.is_some_and(|f| state.began <= f.at) => {
@@ -270,7 +291,9 @@ fn create(input: &Input<'_, FleetKind>, wanted: &Wanted<'_>, scope: &Scope, stat
     }
     let at = to_the_second(input.now);
     report.internal.intent = Some(Intent { name: wanted.name.to_string(), at });
-    report.arn = None;
+    // What was remembered of the fleet that is gone says nothing about the new one.
+    report.internal.applied = Applied::default();
+    report.internal.rejected = None;
     let mut settings = wanted.settings().clone();
     settings.compute_capacity = match wanted.spec().fleet_type {
         FleetType::Elastic => None,
@@ -289,7 +312,7 @@ fn create(input: &Input<'_, FleetKind>, wanted: &Wanted<'_>, scope: &Scope, stat
 }
 
 fn old(at: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(at).unsigned_abs() >= report::TEN_MINUTES
+    report::elapsed(at, now) >= report::TEN_MINUTES
 }
 
 /// A role may be passed only where an Account allows it.
@@ -333,7 +356,7 @@ fn present(
         return look(input, [FleetLook::Tags].into());
     };
     let owner = ownership::owner::<FleetKind>(scope, input.object, &tagged.tags);
-    let known = Known::Fleet(facts);
+    let known = Known::Foreign;
     match (owner, policies.adoption, scope.allow.adoption) {
         (Owner::Ours, _, _) => run::plan(input, wanted, scope, state, facts, tagged),
         (Owner::Nobody | Owner::Restored, AdoptionPolicy::IfExists, true) => {
@@ -363,3 +386,7 @@ fn fresh(tagged: &Tagged, input: &Input<'_, FleetKind>) -> bool {
     let life = Duration::from_secs(3600 - u64::from(spread % 900));
     input.now.duration_since(tagged.began).unsigned_abs() < life
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,18 +1,21 @@
 //! What a pass shows: the whole status of a Fleet.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::api::common::{Impact, PendingChange};
-use crate::api::fleet::{DesiredState, FleetStatus, Internal, SessionsStatus};
+use crate::api::fleet::{DesiredState, FleetError, FleetStatus, Internal, SessionsStatus};
 use crate::api::{Arn, Fleet};
 use crate::plan::conditions::{self, Fact, bounded, to_the_second};
 use crate::plan::reason::{Stall, Verdict, Waiting};
 use crate::plan::{Class, Failure, Input, News};
 
 use super::FleetKind;
+use super::diff;
+use super::draft::{OBSERVED, ON_STOP};
 use super::state::{FleetFacts, Power};
 use super::wanted::Wanted;
 
@@ -20,14 +23,18 @@ use super::wanted::Wanted;
 pub const TEN_MINUTES: Duration = Duration::from_secs(600);
 /// How long AWS may be unreadable before a fleet that was Ready is no longer called so: shorter troubles pass unseen.
 const UNSEEN: Duration = Duration::from_secs(300);
+/// The same for a fleet that was not Ready: the reason why does not give way to a passing one.
+const NOT_READY_UNSEEN: Duration = Duration::from_secs(30);
 
 /// What is known of AWS for a report.
 #[derive(Debug, Clone, Copy)]
 pub enum Known<'a> {
     /// Nothing new: what the status said stays.
     Nothing,
-    /// There is no such fleet of ours.
+    /// There is no such fleet.
     Absent,
+    /// There is one of that name, and it is not ours.
+    Foreign,
     /// This.
     Fleet(&'a FleetFacts),
 }
@@ -63,8 +70,8 @@ impl<'a> Report<'a> {
             known,
             changes: Vec::new(),
             sessions: None,
-            internal: earlier.internal,
-            arn: earlier.arn,
+            internal: earlier.internal.clone(),
+            arn: earlier.arn.clone(),
             verdict,
         }
     }
@@ -82,15 +89,19 @@ impl<'a> Report<'a> {
             sessions: self.sessions,
             next_transition: self.wanted.and_then(|w| w.next.clone()),
             internal: self.internal,
-            ..facts(&self.known, &earlier)
+            ..facts(&self.known, earlier)
         };
         if let Known::Fleet(facts) = self.known
-            && (earlier.state.as_deref() != Some(facts.power.as_str()) || earlier.fleet_errors != facts.errors)
+            && !same_answer(earlier, facts)
         {
             status.internal.state_since = Some(to_the_second(now));
         }
-        let synced = synced(&self.known, &self.changes, &self.verdict);
-        let available = available(self.wanted, &self.known, &earlier, &self.verdict);
+        let synced = match object.metadata.deletion_timestamp {
+            // Nothing is compared any more.
+            Some(_) => Fact::no(self.verdict.reason(), self.verdict.message()),
+            None => synced(&self.known, &self.changes, &self.verdict),
+        };
+        let available = available(self.wanted, &self.known, earlier, &self.verdict);
         status.conditions =
             conditions::conditions(&earlier.conditions, generation, now, &self.verdict, available, synced);
         status.pending_changes = self.changes;
@@ -99,48 +110,83 @@ impl<'a> Report<'a> {
 }
 
 /// The status as the object has it.
-pub fn earlier(object: &Fleet) -> FleetStatus {
-    object.status.clone().unwrap_or_default()
+pub fn earlier(object: &Fleet) -> &FleetStatus {
+    static NONE: LazyLock<FleetStatus> = LazyLock::new(FleetStatus::default);
+    object.status.as_ref().unwrap_or_else(|| &NONE)
 }
 
 fn facts(known: &Known<'_>, earlier: &FleetStatus) -> FleetStatus {
     match known {
         Known::Nothing => earlier.clone(),
-        Known::Absent => FleetStatus::default(),
+        // When ours was created tells it from another that comes under its name.
+        Known::Absent | Known::Foreign => FleetStatus { created_time: earlier.created_time, ..FleetStatus::default() },
         Known::Fleet(facts) => FleetStatus {
             name: Some(facts.name.to_string()),
-            state: Some(facts.power.as_str().to_owned()),
-            instance_type: facts.settings.instance_type.clone(),
+            state: Some(state(facts)),
+            instance_type: facts.settings.instance_type.as_deref().map(|text| bounded(text, 256)),
             image_name: facts.settings.image_name.as_ref().map(ToString::to_string),
             image_arn: facts.settings.image_arn.as_ref().map(ToString::to_string),
-            platform: facts.settings.platform.clone(),
+            platform: facts.settings.platform.as_deref().map(|text| bounded(text, 128)),
             created_time: facts.created_time,
             capacity: Some(facts.capacity.clone()),
-            fleet_errors: facts.errors.clone(),
+            fleet_errors: fleet_errors(facts),
             ..FleetStatus::default()
         },
     }
 }
 
+/// AWS's state within the bound of `status.state`.
+fn state(facts: &FleetFacts) -> String {
+    bounded(facts.power.as_str(), 64)
+}
+
+/// AWS's errors within the bounds of `status.fleetErrors`; far shorter ones in truth, since a status has its own bound.
+fn fleet_errors(facts: &FleetFacts) -> Vec<FleetError> {
+    let short = |e: &FleetError| FleetError { code: bounded(&e.code, 256), message: bounded(&e.message, WORDS) };
+    facts.errors.iter().take(100).map(short).collect()
+}
+
+/// Whether AWS says of the fleet what the status said already, in state and errors.
+pub fn same_answer(earlier: &FleetStatus, facts: &FleetFacts) -> bool {
+    earlier.state.as_ref() == Some(&state(facts)) && earlier.fleet_errors == fleet_errors(facts)
+}
+
+/// How long ago something was; nothing for what is still to come.
+pub fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(since)).unwrap_or(Duration::ZERO)
+}
+
 fn available(wanted: Option<&Wanted<'_>>, known: &Known<'_>, earlier: &FleetStatus, verdict: &Verdict) -> Fact {
     let (reason, message) = (verdict.reason(), verdict.message());
+    let as_before = || match conditions::find(&earlier.conditions, "Available") {
+        Some(before) if before.status == "True" => Fact::yes(before.reason.clone(), before.message.clone()),
+        Some(_) | None => Fact::no(reason.clone(), message),
+    };
     match (known, wanted.map(|w| w.power)) {
-        (Known::Nothing, _) | (Known::Fleet(_), None) => match conditions::find(&earlier.conditions, "Available") {
-            Some(before) if before.status == "True" => Fact::yes(before.reason.clone(), before.message.clone()),
-            Some(_) | None => Fact::no(reason, message),
+        (Known::Nothing, _) => as_before(),
+        (Known::Absent | Known::Foreign, _) => Fact::no(reason, message),
+        (Known::Fleet(facts), None) => match usable(DesiredState::Running, facts) {
+            true => as_before(),
+            false => Fact::no(reason, message),
         },
-        (Known::Absent, _) => Fact::no(reason, message),
-        (Known::Fleet(facts), Some(power)) => match (power, &facts.power) {
-            (DesiredState::Running, Power::Running) if without_capacity(facts) => {
+        (Known::Fleet(facts), Some(power)) => match (usable(power, facts), power) {
+            (true, DesiredState::Running) => Fact::yes("Running", "the fleet is RUNNING"),
+            (true, DesiredState::Stopped) => Fact::yes("Stopped", "the fleet is STOPPED, as wanted"),
+            (false, DesiredState::Running) if without_capacity(facts) => {
                 Fact::no(Waiting::FleetErrors.to_string(), errors(facts))
             }
-            (DesiredState::Running, Power::Running) => Fact::yes("Running", "the fleet is RUNNING"),
-            (DesiredState::Stopped, Power::Stopped) => Fact::yes("Stopped", "the fleet is STOPPED, as wanted"),
-            (
-                DesiredState::Running | DesiredState::Stopped,
-                Power::Running | Power::Stopped | Power::Starting | Power::Stopping | Power::Unrecognised(_),
-            ) => Fact::no(reason, message),
+            (false, DesiredState::Running | DesiredState::Stopped) => Fact::no(reason, message),
         },
+    }
+}
+
+/// Whether the fleet is in the power state that is wanted, and users can use it if that is on.
+pub fn usable(power: DesiredState, facts: &FleetFacts) -> bool {
+    match (power, &facts.power) {
+        (DesiredState::Running, Power::Running) => !without_capacity(facts),
+        (DesiredState::Stopped, Power::Stopped) => true,
+        (DesiredState::Running, Power::Stopped | Power::Starting | Power::Stopping | Power::Unrecognised(_))
+        | (DesiredState::Stopped, Power::Running | Power::Starting | Power::Stopping | Power::Unrecognised(_)) => false,
     }
 }
 
@@ -177,14 +223,22 @@ fn synced(known: &Known<'_>, changes: &[PendingChange], verdict: &Verdict) -> Fa
             let wait = if waits.is_empty() { String::new() } else { format!(": {}", waits.join("; ")) };
             Fact::no("Differs", format!("{}{wait}", fields.join(", ")))
         }
-        (Known::Absent | Known::Nothing, _) => Fact::no(verdict.reason(), verdict.message()),
+        (Known::Absent | Known::Foreign | Known::Nothing, _) => Fact::no(verdict.reason(), verdict.message()),
     }
+}
+
+/// The longest that AWS's words are shown at: a status has three places for them, and an object has 1.5 MiB in all.
+pub const WORDS: usize = 1024;
+
+/// Whether the same operation has failed in the same way for ten minutes.
+pub fn lasting(failure: &Failure<FleetKind>) -> bool {
+    elapsed(failure.since, failure.at) >= TEN_MINUTES
 }
 
 /// What a failure says, if it is worth showing.
 pub fn trouble(failure: &Failure<FleetKind>, now: Timestamp) -> Option<Verdict> {
-    let words = bounded(&format!("{}: {}: {}", failure.operation, failure.code, failure.message), 1024);
-    let lasting = now.duration_since(failure.since).unsigned_abs() >= TEN_MINUTES;
+    let words = bounded(&format!("{}: {}: {}", failure.operation, failure.code, failure.message), WORDS);
+    let lasting = elapsed(failure.since, now) >= TEN_MINUTES;
     match failure.class {
         Class::Throttled => Some(Verdict::Working(Waiting::Throttled, words)),
         Class::Busy => Some(Verdict::Working(Waiting::AwsBusy, words)),
@@ -194,23 +248,30 @@ pub fn trouble(failure: &Failure<FleetKind>, now: Timestamp) -> Option<Verdict> 
         Class::Rejected => Some(Verdict::Stalled(Stall::Rejected, words)),
         Class::Unavailable => Some(Verdict::Working(Waiting::AwsUnavailable, words)),
         Class::NotFound => Some(Verdict::Working(Waiting::DependencyNotReady, words)),
+        // In the ordinary case the next look tells; what lasts is worth knowing.
+        Class::AlreadyExists | Class::InUse if lasting => Some(Verdict::Working(Waiting::AwsBusy, words)),
         Class::AlreadyExists | Class::InUse | Class::NotSent => None,
     }
 }
 
-/// The status while AWS cannot be read: what was Ready stays so for five minutes.
-pub fn unseen(input: &Input<'_, FleetKind>, wanted: Option<&Wanted<'_>>) -> FleetStatus {
+/// The status while AWS cannot be read: what was said of this generation stays for a while, longer if it was Ready.
+pub fn unseen(input: &Input<'_, FleetKind>, wanted: Option<&Wanted<'_>>, hint: &str) -> FleetStatus {
     let before = earlier(input.object);
     let failure = input.failure;
-    let since = failure.map_or(input.now, |f| f.since);
-    let ready = conditions::find(&before.conditions, "Ready");
-    let was_ready =
-        ready.is_some_and(|c| c.status == "True" && c.observed_generation == input.object.metadata.generation);
-    if was_ready && input.now.duration_since(since).unsigned_abs() < UNSEEN {
-        return before;
+    let age = failure.map_or(Duration::ZERO, |f| elapsed(f.since, input.now));
+    let ready = conditions::find(&before.conditions, "Ready")
+        .filter(|c| c.observed_generation == input.object.metadata.generation);
+    let patience = match ready {
+        Some(ready) if ready.status == "True" => UNSEEN,
+        Some(_) => NOT_READY_UNSEEN,
+        None => Duration::ZERO,
+    };
+    let paused = conditions::find(&before.conditions, "Paused").is_some();
+    if age < patience && !paused {
+        return before.clone();
     }
     let quiet = || Verdict::Working(Waiting::AwsUnavailable, "AWS could not be read".into());
-    let verdict = failure.and_then(|f| trouble(f, input.now)).unwrap_or_else(quiet);
+    let verdict = failure.and_then(|f| trouble(f, input.now)).unwrap_or_else(quiet).hinting(hint);
     Report { wanted, changes: before.pending_changes.clone(), ..Report::new(input, Known::Nothing, verdict) }.status()
 }
 
@@ -223,20 +284,30 @@ pub fn pending(
     impact: Impact,
     waiting_for: Option<String>,
 ) -> PendingChange {
+    let waiting_for = waiting_for.map(|text| bounded(&text, WORDS));
+    let left = left_alone(impact, waiting_for.as_deref());
     PendingChange {
         field: field.to_owned(),
-        from: from.to_owned(),
+        from: bounded(from, diff::SHORT),
         to: to.to_owned(),
         impact,
         waiting_for,
-        since: since(input, field, to),
+        since: since(input, field, to, left),
     }
 }
 
-/// Since when a difference is known.
-pub fn since(input: &Input<'_, FleetKind>, field: &str, to: &str) -> Timestamp {
+/// Since when a difference is known, or, if it was `left` alone at first, since when it is to be carried out: `forceAfter`
+/// must not count the time in which nobody was asked to leave.
+pub fn since(input: &Input<'_, FleetKind>, field: &str, to: &str, left: bool) -> Timestamp {
     let before = input.object.status.as_ref().map(|s| s.pending_changes.as_slice()).unwrap_or_default();
-    before.iter().find(|c| c.field == field && c.to == to).map_or_else(|| to_the_second(input.now), |c| c.since)
+    before
+        .iter()
+        .find(|c| c.field == field && c.to == to && (left || !left_alone(c.impact, c.waiting_for.as_deref())))
+        .map_or_else(|| to_the_second(input.now), |c| c.since)
+}
+
+fn left_alone(impact: Impact, waiting_for: Option<&str>) -> bool {
+    impact == Impact::Refused || waiting_for.is_some_and(|wait| wait == ON_STOP || wait == OBSERVED)
 }
 
 /// News, unless the status already said so.

@@ -5,12 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::fleet::{ComputeCapacity, DisruptionPolicy, FleetSettings, FleetType, SessionsStatus};
-use crate::plan::Failure;
+use crate::plan::Input;
 use crate::plan::reason::Waiting;
 use crate::plan::schedule::WindowsNow;
 
 use super::FleetKind;
 use super::call::{FleetCall, FleetPatch};
+use super::report::{elapsed, lasting};
 use super::state::{FleetFacts, FleetLook, FleetState, Power};
 use super::wanted::Wanted;
 
@@ -33,8 +34,10 @@ pub enum Gate {
         message: String,
         /// The sessions that it waits for.
         sessions: Option<SessionsStatus>,
-        /// Whether new users are refused meanwhile.
+        /// The write that refuses new users meanwhile, if it is to be made and not made yet.
         drain: Option<FleetCall>,
+        /// Whether the capacity stays at 0 meanwhile.
+        closed: bool,
         /// When to look again at the latest.
         again: Duration,
     },
@@ -45,39 +48,45 @@ pub fn gate(
     wanted: &Wanted<'_>,
     state: &FleetState,
     facts: &FleetFacts,
-    failure: Option<&Failure<FleetKind>>,
+    input: &Input<'_, FleetKind>,
     since: Timestamp,
-    now: Timestamp,
 ) -> Gate {
-    let waited = now.duration_since(since).unsigned_abs();
+    let waited = elapsed(since, input.now);
     let forced = wanted.stops.force_after.is_some_and(|limit| waited >= limit);
     match (wanted.stops.policy, &wanted.stops.windows) {
-        (DisruptionPolicy::Never, _) => held(Waiting::DisruptionNever, "disruption.policy is Never", HOUR),
+        (DisruptionPolicy::Never, WindowsNow::Always | WindowsNow::Open | WindowsNow::Closed { .. }) => {
+            held(Waiting::DisruptionNever, "disruption.policy is Never", LONGEST)
+        }
         (DisruptionPolicy::Immediate | DisruptionPolicy::WhenIdle, WindowsNow::Closed { next }) => {
-            let opens = next.duration_since(now).unsigned_abs();
+            let opens = elapsed(input.now, *next);
             held(Waiting::WaitingForWindow, "waiting for a window of disruption.windows to open", opens)
         }
         (DisruptionPolicy::Immediate, WindowsNow::Always | WindowsNow::Open) => Gate::Open,
         (DisruptionPolicy::WhenIdle, WindowsNow::Always | WindowsNow::Open) if forced => Gate::Open,
         (DisruptionPolicy::WhenIdle, WindowsNow::Always | WindowsNow::Open) => {
-            when_idle(wanted, state, facts, failure, waited)
+            when_idle(wanted, state, facts, input, waited)
         }
     }
 }
 
-/// How long one look ahead may be at most: what is waited for may change without an event.
-const HOUR: Duration = Duration::from_secs(3600);
+/// How long one wait may be at most: what holds a stop back may end without an event, and AWS may change meanwhile. The
+/// default resync.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// How long instances may take to go after the capacity was set to 0. AWS takes 10 to 20 minutes for an instance to come;
+/// no figure is published for going.
+const EMPTYING: Duration = Duration::from_secs(20 * 60);
 
 fn when_idle(
     wanted: &Wanted<'_>,
     state: &FleetState,
     facts: &FleetFacts,
-    failure: Option<&Failure<FleetKind>>,
+    input: &Input<'_, FleetKind>,
     waited: Duration,
 ) -> Gate {
     let Some(sessions) = &state.sessions else { return Gate::Look(FleetLook::Sessions) };
-    let close = closing(wanted, facts, failure);
-    let count = counted(facts);
+    let close = closing(wanted, facts, input);
+    let count = counted(wanted, facts);
     let live = i32::try_from(sessions.len()).unwrap_or(i32::MAX).max(match count {
         Count::Users(n) => n,
         Count::Unknown => 0,
@@ -95,12 +104,16 @@ fn when_idle(
                 Closing::Send(call) if wanted.stops.drain => Some(call),
                 Closing::Send(_) | Closing::Impossible | Closing::Emptying | Closing::Closed => None,
             },
+            closed: wanted.stops.drain,
             again: patience,
         },
         (Count::Users(_), false, Closing::Send(call)) => Gate::Drain(call),
-        (Count::Users(_), false, Closing::Emptying) => Gate::Draining,
+        // Instances that will not go keep nobody in: the look above has found no user.
+        (Count::Users(_), false, Closing::Emptying) if elapsed(input.quiet_since, input.now) < EMPTYING => {
+            Gate::Draining
+        }
         // Where capacity cannot be set to 0, a race of one request is left: a user who comes between this look and the stop.
-        (Count::Users(_), false, Closing::Closed | Closing::Impossible) => Gate::Open,
+        (Count::Users(_), false, Closing::Emptying | Closing::Closed | Closing::Impossible) => Gate::Open,
     }
 }
 
@@ -112,21 +125,26 @@ enum Count {
 }
 
 /// Absent is not zero, except where the fleet has no counts at all: ELASTIC fleets, and any fleet before it is RUNNING.
-fn counted(facts: &FleetFacts) -> Count {
+fn counted(wanted: &Wanted<'_>, facts: &FleetFacts) -> Count {
     let capacity = &facts.capacity;
+    let fleet_type = facts.fleet_type.unwrap_or(wanted.spec().fleet_type);
     let users = capacity.in_use.unwrap_or(0).max(capacity.active_user_sessions.unwrap_or(0));
-    let known = match (facts.fleet_type, &facts.power) {
-        (Some(FleetType::Elastic), _) => true,
-        (Some(FleetType::AlwaysOn | FleetType::OnDemand) | None, Power::Running) if shared(facts) => {
-            capacity.active_user_sessions.is_some()
-        }
-        (Some(FleetType::AlwaysOn | FleetType::OnDemand) | None, Power::Running) => capacity.in_use.is_some(),
-        (_, Power::Stopped | Power::Starting | Power::Stopping | Power::Unrecognised(_)) => true,
+    let known = match (fleet_type, &facts.power) {
+        (FleetType::Elastic, _) => true,
+        (FleetType::AlwaysOn | FleetType::OnDemand, Power::Running) => match shared(facts) {
+            true => capacity.active_user_sessions.is_some(),
+            false => capacity.in_use.is_some(),
+        },
+        (
+            FleetType::AlwaysOn | FleetType::OnDemand,
+            Power::Stopped | Power::Starting | Power::Stopping | Power::Unrecognised(_),
+        ) => true,
     };
     if known || users > 0 { Count::Users(users) } else { Count::Unknown }
 }
 
-fn shared(facts: &FleetFacts) -> bool {
+/// Whether several sessions share an instance.
+pub fn shared(facts: &FleetFacts) -> bool {
     facts.settings.max_sessions_per_instance.is_some() || facts.capacity.desired_user_sessions.is_some()
 }
 
@@ -139,8 +157,8 @@ enum Closing {
     Impossible,
 }
 
-fn closing(wanted: &Wanted<'_>, facts: &FleetFacts, failure: Option<&Failure<FleetKind>>) -> Closing {
-    let Some(zero) = drained(wanted) else { return Closing::Impossible };
+fn closing(wanted: &Wanted<'_>, facts: &FleetFacts, input: &Input<'_, FleetKind>) -> Closing {
+    let Some(zero) = drained(wanted, facts) else { return Closing::Impossible };
     match facts.power {
         Power::Running => {}
         Power::Stopped | Power::Starting | Power::Stopping | Power::Unrecognised(_) => return Closing::Impossible,
@@ -150,7 +168,7 @@ fn closing(wanted: &Wanted<'_>, facts: &FleetFacts, failure: Option<&Failure<Fle
         set: FleetSettings { compute_capacity: Some(zero.clone()), ..FleetSettings::default() },
         clear: Default::default(),
     }));
-    let refused = failure.is_some_and(|f| f.call.as_ref() == Some(&call) && f.class.is_final());
+    let refused = input.failure.is_some_and(|f| f.call.as_ref() == Some(&call) && (f.class.is_final() || lasting(f)));
     let capacity = &facts.capacity;
     let (desired, free) = match zero.desired_sessions {
         Some(_) => (capacity.desired_user_sessions, capacity.available_user_sessions),
@@ -164,20 +182,21 @@ fn closing(wanted: &Wanted<'_>, facts: &FleetFacts, failure: Option<&Failure<Fle
     }
 }
 
-/// The capacity 0 in the spec's own dimension; `None` where the capacity is not ours to set.
-pub fn drained(wanted: &Wanted<'_>) -> Option<ComputeCapacity> {
-    let capacity = wanted.settings().compute_capacity.as_ref()?;
-    match (wanted.spec().fleet_type, capacity.desired_sessions) {
+/// The capacity 0 in the unit that the fleet has now; `None` where the capacity is not ours to set.
+fn drained(wanted: &Wanted<'_>, facts: &FleetFacts) -> Option<ComputeCapacity> {
+    wanted.settings().compute_capacity.as_ref()?;
+    match (wanted.spec().fleet_type, shared(facts)) {
         (FleetType::Elastic, _) => None,
-        (FleetType::AlwaysOn | FleetType::OnDemand, Some(_)) => {
+        (FleetType::AlwaysOn | FleetType::OnDemand, true) => {
             Some(ComputeCapacity { desired_sessions: Some(0), desired_instances: None })
         }
-        (FleetType::AlwaysOn | FleetType::OnDemand, None) => {
+        (FleetType::AlwaysOn | FleetType::OnDemand, false) => {
             Some(ComputeCapacity { desired_instances: Some(0), desired_sessions: None })
         }
     }
 }
 
 fn held(why: Waiting, message: &str, again: Duration) -> Gate {
-    Gate::Held { why, message: message.into(), sessions: None, drain: None, again: again.min(HOUR) }
+    let again = again.clamp(Duration::from_secs(1), LONGEST);
+    Gate::Held { why, message: message.into(), sessions: None, drain: None, closed: false, again }
 }

@@ -75,6 +75,13 @@ impl<'a> Wanted<'a> {
         Ok(Self { object, name, power, off_because, next, stops })
     }
 
+    /// Parses what a deletion goes by: the rules for a stop, whatever the schedule says.
+    pub fn leaving(object: &'a Fleet, name: AwsName, now: Timestamp) -> Result<Self, (Stall, String)> {
+        let stops = Stops::read(object.spec.disruption.as_ref(), now).map_err(|text| (Stall::InvalidSpec, text))?;
+        let power = DesiredState::Stopped;
+        Ok(Self { object, name, power, off_because: "the object is being deleted", next: None, stops })
+    }
+
     /// The spec.
     pub fn spec(&self) -> &'a FleetSpec {
         &self.object.spec
