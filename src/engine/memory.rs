@@ -1,10 +1,23 @@
 //! What this process remembers of an object between passes. All of it is safe to lose.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::plan::{Failure, Kind};
+
+/// An object as this process knows it.
+#[derive(Debug)]
+pub(super) struct Held<K: Kind> {
+    /// As the watch last showed it, or as our own last write or read gave it back.
+    pub object: Arc<K::Object>,
+    /// When a write or read of our own was newer than the watch.
+    pub ahead: Option<Instant>,
+    /// What is remembered of it.
+    pub memory: Memory<K>,
+}
 
 /// What is remembered of an object.
 #[derive(Debug)]
@@ -15,8 +28,8 @@ pub struct Memory<K: Kind> {
     pub read_failure: Option<Failure<K>>,
     /// Failures in a row.
     pub failures: u32,
-    /// AWS is left alone until then.
-    pub backoff_until: Option<Timestamp>,
+    /// Until when no pass begins.
+    pub hold: Option<Hold>,
     /// When our last mutating AWS call for it ended.
     pub last_write: Option<Timestamp>,
     /// The last write that AWS answered, and when: its reads may lag behind it.
@@ -25,12 +38,37 @@ pub struct Memory<K: Kind> {
     pub not_before: Option<Timestamp>,
     /// When a status was last written.
     pub reported: Option<Timestamp>,
-    /// The annotation's value that was last acted on by this process.
-    pub requested: Option<String>,
+    /// When a pass last began.
+    pub looked: Option<Timestamp>,
     /// How long the pass before wanted to wait.
     pub waited: Duration,
     /// Panics in a row.
     pub panics: u32,
+}
+
+/// A time in which no pass begins, whatever the watch shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// Until then.
+    pub until: Timestamp,
+    /// Whether an edit, a deletion or an annotation of ours ends it: what AWS refused may be mended by it, and what AWS could
+    /// not answer is not.
+    pub ends_with_edit: bool,
+}
+
+impl<K: Kind> Memory<K> {
+    /// Somebody changed what is wanted: what was refused or went wrong before may be tried at once.
+    pub fn edited(&mut self) {
+        if self.hold.is_some_and(|hold| hold.ends_with_edit) {
+            self.hold = None;
+            self.failures = 0;
+        }
+    }
+
+    /// What is worth remembering for another object under the same name: AWS knows only names.
+    pub fn for_another(&self) -> Self {
+        Self { last_write: self.last_write, ..Self::default() }
+    }
 }
 
 impl<K: Kind> Default for Memory<K> {
@@ -39,12 +77,12 @@ impl<K: Kind> Default for Memory<K> {
             write_failure: None,
             read_failure: None,
             failures: 0,
-            backoff_until: None,
+            hold: None,
             last_write: None,
             last_sent: None,
             not_before: None,
             reported: None,
-            requested: None,
+            looked: None,
             waited: Duration::ZERO,
             panics: 0,
         }

@@ -3,6 +3,7 @@
 //! Watch events, waits and the resync put an object's id into the [`queue`]; a worker takes it out and makes a [`pass`].
 //! Every effect goes through one of two ports ([`KubePort`] and [`crate::aws::AwsPort`]) and past the [`stage`], which numbers it.
 
+mod effects;
 pub mod events;
 pub mod live;
 pub mod memory;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use futures::{FutureExt, Stream, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::object::HasStatus;
 use kube::{Resource, ResourceExt};
 use tokio::sync::watch;
@@ -36,7 +38,7 @@ use crate::plan::{Kind, News, Status};
 use crate::telemetry::labels::PassOutcome;
 use crate::telemetry::metrics::{Metrics, ObjectLabels};
 
-use memory::Memory;
+use memory::{Held, Hold, Memory};
 use outcome::{Again, Outcome};
 pub use port::{Id, KubeEffect, KubeError, KubePort, Sight};
 use queue::Queue;
@@ -62,6 +64,12 @@ impl Default for EngineSettings {
 
 /// How long a pass may take: every await in it has a deadline of its own, this one is for what was forgotten.
 const PASS_DEADLINE: Duration = Duration::from_secs(180);
+
+/// How long the watch may be behind what a write or read of our own gave back; then the watch is right again (an API
+/// server that was restored from a backup has older versions).
+const AHEAD: Duration = Duration::from_secs(60);
+/// How often the queue's figures are told: as often as Prometheus commonly asks.
+const FIGURES: Duration = Duration::from_secs(15);
 
 /// What an engine is made of.
 pub struct Parts<P, A> {
@@ -95,8 +103,7 @@ pub trait Herald: Send + Sync + 'static {
 pub struct Engine<K: Kind, P, A> {
     parts: Parts<P, A>,
     queue: Queue,
-    objects: Mutex<HashMap<Id, Arc<K::Object>>>,
-    memories: Mutex<HashMap<Id, Memory<K>>>,
+    objects: Mutex<HashMap<Id, Held<K>>>,
     leads: watch::Receiver<LeaseState>,
     draining: watch::Sender<bool>,
     started: Instant,
@@ -109,7 +116,6 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             parts,
             queue: Queue::default(),
             objects: Mutex::default(),
-            memories: Mutex::default(),
             leads,
             draining: watch::Sender::new(false),
             started: Instant::now(),
@@ -134,6 +140,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         let mut leads = self.leads.clone();
         let mut draining = self.draining.subscribe();
         let mut complete = HashSet::new();
+        let mut figures = tokio::time::interval(FIGURES);
         loop {
             tokio::select! {
                 sight = sights.next() => {
@@ -151,6 +158,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                         self.look_at_everything();
                     }
                 }
+                _ = figures.tick() => self.tell_figures(),
                 _ = draining.wait_for(|draining| *draining) => break,
             }
         }
@@ -166,14 +174,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
     /// Takes in what the watch shows.
     fn see(&self, sight: Sight<K::Object>) {
         match sight {
-            Sight::There(object) => {
-                let id = Id::of(object.as_ref());
-                let before = lock(&self.objects).insert(id.clone(), Arc::clone(&object));
-                self.count(before.as_deref(), Some(object.as_ref()));
-                if let Some(urgency) = urgency::<K>(before.as_deref(), &object) {
-                    self.demand(&id, urgency);
-                }
-            }
+            Sight::There(object) => self.take_in(Id::of(object.as_ref()), object),
             Sight::Gone(id) => self.forget(&id),
             Sight::Complete { within, all } => {
                 let listed = |id: &Id| within.as_ref().is_none_or(|namespace| *namespace == id.namespace);
@@ -184,29 +185,77 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         }
     }
 
-    /// Something outside changed: a pass is due now, and it may rest on nothing older.
-    fn demand(&self, id: &Id, urgency: Urgency) {
+    fn take_in(&self, id: Id, object: Arc<K::Object>) {
         let now = (self.parts.clock)();
-        self.with_memory(id, |memory| memory.not_before = Some(now));
-        self.queue.ask(id.clone(), Instant::now(), urgency);
+        let mut objects = lock(&self.objects);
+        let (before, event) = match objects.get_mut(&id) {
+            None => {
+                let event = Some(first_seen::<K>(&object));
+                let memory = Memory { not_before: Some(now), ..Memory::default() };
+                objects.insert(id.clone(), Held { object: Arc::clone(&object), ahead: None, memory });
+                (None, event)
+            }
+            Some(held) => {
+                let same = held.object.meta().uid == object.meta().uid;
+                let behind =
+                    same && held.ahead.is_some_and(|at| at.elapsed() < AHEAD) && newer(&*held.object, &*object);
+                if behind {
+                    return;
+                }
+                let before = std::mem::replace(&mut held.object, Arc::clone(&object));
+                held.ahead = None;
+                if !same {
+                    held.memory = held.memory.for_another();
+                }
+                let edited = edited::<K>(&before, &object);
+                if edited {
+                    held.memory.not_before = Some(now);
+                    held.memory.edited();
+                }
+                if requested(&*before) != requested(&*object) {
+                    // Somebody asks for a pass: what failed before is tried again.
+                    held.memory.write_failure = None;
+                }
+                (Some(before), edited.then_some(Urgency::Urgent))
+            }
+        };
+        drop(objects);
+        self.count(before.as_deref(), Some(&*object));
+        if let Some(urgency) = event {
+            self.queue.ask(id, Instant::now(), urgency);
+        }
     }
 
     fn forget(&self, id: &Id) {
         let before = lock(&self.objects).remove(id);
-        lock(&self.memories).remove(id);
         self.queue.forget(id);
-        self.count(before.as_deref(), None);
+        self.count(before.as_ref().map(|held| &*held.object), None);
     }
 
     fn count(&self, before: Option<&K::Object>, after: Option<&K::Object>) {
-        let conditions = |object: &K::Object| object.status().map(|s| s.conditions().to_vec()).unwrap_or_default();
+        fn conditions<O: HasStatus<Status: Status>>(object: &O) -> &[Condition] {
+            object.status().map(Status::conditions).unwrap_or_default()
+        }
         let Some(any) = after.or(before) else { return };
-        let (namespace, name) = (any.namespace().unwrap_or_default(), any.name_any());
+        let meta = any.meta();
         self.parts.metrics.object(
-            ObjectLabels { kind: K::NAME, namespace: &namespace, name: &name },
-            &before.map(conditions).unwrap_or_default(),
-            after.map(conditions).as_deref(),
+            ObjectLabels {
+                kind: K::NAME,
+                namespace: meta.namespace.as_deref().unwrap_or_default(),
+                name: meta.name.as_deref().unwrap_or_default(),
+            },
+            before.map(conditions).unwrap_or_default(),
+            after.map(conditions),
         );
+    }
+
+    fn tell_figures(&self) {
+        for lane in [Urgency::Urgent, Urgency::Routine] {
+            self.parts.metrics.queue_depth(K::NAME, lane, self.queue.depth(lane));
+        }
+        let oldest = lock(&self.objects).values().filter_map(|held| held.memory.looked).min();
+        let age = oldest.map(|at| (self.parts.clock)().duration_since(at).unsigned_abs()).unwrap_or_default();
+        self.parts.metrics.oldest_look(K::NAME, age);
     }
 
     /// One worker: takes what is due, makes its pass, says when it is due again.
@@ -225,8 +274,6 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                 taken = due => taken,
             };
             let Some((id, urgency)) = taken else { return };
-            self.parts.metrics.queue_depth(K::NAME, Urgency::Urgent, self.queue.depth(Urgency::Urgent));
-            self.parts.metrics.queue_depth(K::NAME, Urgency::Routine, self.queue.depth(Urgency::Routine));
             let begun = Instant::now();
             let guarded = AssertUnwindSafe(self.pass(&id, urgency)).catch_unwind();
             let outcome = match timeout(PASS_DEADLINE, guarded).await {
@@ -241,13 +288,13 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                 }
             };
             self.parts.metrics.pass(K::NAME, outcome.what, begun.elapsed());
-            self.queue.done(&id, self.due(&id, outcome.again, urgency));
+            self.queue.done(&id, self.due(outcome.again, urgency));
         }
     }
 
     /// When an object is due again. What is settled is looked at with all others at the next resync, so that they share
     /// one read.
-    fn due(&self, id: &Id, again: Again, urgency: Urgency) -> Option<(Instant, Urgency)> {
+    fn due(&self, again: Again, urgency: Urgency) -> Option<(Instant, Urgency)> {
         let now = Instant::now();
         match again {
             Again::Now => Some((now, urgency)),
@@ -256,10 +303,6 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                 let resync = self.parts.settings.resync.max(Duration::from_millis(1));
                 let ticks = u32::try_from((now - self.started).as_nanos() / resync.as_nanos()).unwrap_or(u32::MAX - 1);
                 let tick = self.started + resync * (ticks + 1);
-                let mut memories = lock(&self.memories);
-                if let Some(memory) = memories.get_mut(id) {
-                    memory.not_before = None;
-                }
                 Some((at_latest.map_or(tick, |wait| tick.min(now + wait)), Urgency::Routine))
             }
             Again::Never => None,
@@ -267,40 +310,57 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
     }
 
     fn outcome_of_panic(&self, id: &Id) -> Outcome {
-        let mut memories = lock(&self.memories);
-        let memory = memories.entry(id.clone()).or_default();
-        memory.panics = memory.panics.saturating_add(1);
-        Outcome::after(PassOutcome::Panicked, outcome::quarantine(memory.panics))
+        let now = (self.parts.clock)();
+        let uid = self.object(id).and_then(|object| object.uid());
+        let wait = self.with_memory(id, uid.as_deref(), |memory| {
+            memory.panics = memory.panics.saturating_add(1);
+            let wait = outcome::quarantine(memory.panics);
+            let until = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+            memory.hold = Some(Hold { until, ends_with_edit: true });
+            wait
+        });
+        Outcome::after(PassOutcome::Panicked, wait)
     }
 
-    /// The object as the watch last showed it.
+    /// The object as this process knows it.
     pub(crate) fn object(&self, id: &Id) -> Option<Arc<K::Object>> {
-        lock(&self.objects).get(id).cloned()
+        lock(&self.objects).get(id).map(|held| Arc::clone(&held.object))
     }
 
-    /// Every object as the watch last showed it.
+    /// Every object as this process knows it.
     pub(crate) fn everything(&self) -> Vec<Arc<K::Object>> {
-        lock(&self.objects).values().cloned().collect()
+        lock(&self.objects).values().map(|held| Arc::clone(&held.object)).collect()
     }
 
     pub(crate) fn parts(&self) -> &Parts<P, A> {
         &self.parts
     }
 
-    /// Keeps what a write gave back, unless the watch has shown something newer or that the object is gone.
-    pub(crate) fn keep(&self, object: Arc<K::Object>) {
-        let id = Id::of(object.as_ref());
+    /// Keeps what a write or read of our own gave back, unless the watch has shown something newer, or that the object is
+    /// gone.
+    fn keep(&self, id: &Id, object: &Arc<K::Object>) {
         let mut objects = lock(&self.objects);
-        let Some(held) = objects.get(&id).cloned() else { return };
-        if newer(object.as_ref(), held.as_ref()) {
-            objects.insert(id, Arc::clone(&object));
-            drop(objects);
-            self.count(Some(held.as_ref()), Some(object.as_ref()));
+        let Some(held) = objects.get_mut(id) else { return };
+        if held.object.meta().uid != object.meta().uid || !newer(&**object, &*held.object) {
+            return;
         }
+        // An edit that the watch has not shown yet counts as seen when it does.
+        if edited::<K>(&held.object, object) {
+            held.memory.not_before = Some((self.parts.clock)());
+            held.memory.edited();
+        }
+        let before = std::mem::replace(&mut held.object, Arc::clone(object));
+        held.ahead = Some(Instant::now());
+        drop(objects);
+        self.count(Some(&*before), Some(&**object));
     }
 
-    pub(crate) fn with_memory<T>(&self, id: &Id, change: impl FnOnce(&mut Memory<K>) -> T) -> T {
-        change(lock(&self.memories).entry(id.clone()).or_default())
+    /// What is remembered of an object; nothing is, once it is gone or another one has its name.
+    fn with_memory<T>(&self, id: &Id, uid: Option<&str>, change: impl FnOnce(&mut Memory<K>) -> T) -> T {
+        match lock(&self.objects).get_mut(id).filter(|held| held.object.meta().uid.as_deref() == uid) {
+            Some(held) => change(&mut held.memory),
+            None => change(&mut Memory::default()),
+        }
     }
 
     pub(crate) fn leader_since(&self) -> Option<Timestamp> {
@@ -312,43 +372,48 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
 
     /// Everything is due: after the lease was taken, whoever had it before may have left anything behind.
     pub fn look_at_everything(&self) {
-        let ids: Vec<Id> = lock(&self.objects).keys().cloned().collect();
+        let now = (self.parts.clock)();
+        let ids: Vec<Id> = {
+            let mut objects = lock(&self.objects);
+            objects.values_mut().for_each(|held| held.memory.not_before = Some(now));
+            objects.keys().cloned().collect()
+        };
         info!(kind = K::NAME, objects = ids.len(), "looking at every object");
         for id in ids {
-            self.demand(&id, Urgency::Routine);
+            self.queue.ask(id, Instant::now(), Urgency::Routine);
         }
     }
 }
 
-/// Whether an event asks for a pass: a new object, generation, deletion or annotation of ours does; what we wrote ourselves
-/// does not.
-fn urgency<K: Kind>(before: Option<&K::Object>, after: &K::Object) -> Option<Urgency> {
-    let meta = after.meta();
-    match before {
-        // First seen. What nobody has acted on yet goes before what is as it was; a new object does not: many come at once,
-        // and one shared read answers for all of them.
-        None => {
-            let handled = after.status().and_then(|s| s.conditions().first()).and_then(|c| c.observed_generation);
-            let edited = handled.is_some() && handled != meta.generation || meta.deletion_timestamp.is_some();
-            Some(if edited { Urgency::Urgent } else { Urgency::Routine })
-        }
-        Some(before) => {
-            let was = before.meta();
-            let annotation = |object: &K::Object, key: &str| object.annotations().get(key).cloned();
-            let changed = was.uid != meta.uid
-                || was.generation != meta.generation
-                || was.deletion_timestamp.is_some() != meta.deletion_timestamp.is_some()
-                || [PAUSED, RECONCILE_REQUESTED_AT]
-                    .into_iter()
-                    .any(|key| annotation(before, key) != annotation(after, key));
-            changed.then_some(Urgency::Urgent)
-        }
+/// What nobody has acted on yet goes before what is as it was; a new object does not: many come at once, and one shared
+/// read answers for all of them.
+fn first_seen<K: Kind>(object: &K::Object) -> Urgency {
+    let meta = object.meta();
+    let handled = object.status().and_then(|s| s.conditions().first()).and_then(|c| c.observed_generation);
+    match handled.is_some() && handled != meta.generation || meta.deletion_timestamp.is_some() {
+        true => Urgency::Urgent,
+        false => Urgency::Routine,
     }
 }
 
-/// Resource versions of etcd grow; where they are no numbers, the write is the newer one.
-fn newer<O: kube::Resource>(one: &O, other: &O) -> bool {
-    let version = |object: &O| object.resource_version().and_then(|v| v.parse::<u64>().ok());
+/// Whether somebody asks for something: another object, a generation, a deletion or an annotation of ours; what we wrote
+/// ourselves asks for nothing.
+fn edited<K: Kind>(before: &K::Object, after: &K::Object) -> bool {
+    let (was, is) = (before.meta(), after.meta());
+    was.uid != is.uid
+        || was.generation != is.generation
+        || was.deletion_timestamp.is_some() != is.deletion_timestamp.is_some()
+        || before.annotations().get(PAUSED) != after.annotations().get(PAUSED)
+        || requested(before) != requested(after)
+}
+
+fn requested(object: &impl Resource) -> Option<&String> {
+    object.annotations().get(RECONCILE_REQUESTED_AT)
+}
+
+/// Resource versions of etcd grow; where they are no numbers, the first is taken for the newer one.
+fn newer<O: Resource>(one: &O, other: &O) -> bool {
+    let version = |object: &O| object.meta().resource_version.as_deref().and_then(|v| v.parse::<u64>().ok());
     match (version(one), version(other)) {
         (Some(one), Some(other)) => one > other,
         (Some(_) | None, None) | (None, Some(_)) => true,

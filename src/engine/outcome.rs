@@ -36,6 +36,11 @@ impl Outcome {
         Self { what, again: Again::After(wait) }
     }
 
+    /// Due when an event says so.
+    pub fn never(what: PassOutcome) -> Self {
+        Self { what, again: Again::Never }
+    }
+
     /// Due again at once.
     pub fn now(what: PassOutcome) -> Self {
         Self { what, again: Again::Now }

@@ -28,6 +28,8 @@ enum Entry {
     Waiting(Instant, Urgency),
     /// A worker has it; what was asked for meanwhile comes after.
     Taken(Option<(Instant, Urgency)>),
+    /// A worker has it, and it was forgotten; only what was asked for since comes after.
+    Left(Option<(Instant, Urgency)>),
 }
 
 impl Queue {
@@ -44,6 +46,11 @@ impl Queue {
             Some(Entry::Taken(next)) => {
                 let next = next.map_or((at, urgency), |next| both(next, (at, urgency)));
                 state.entries.insert(id, Entry::Taken(Some(next)));
+                false
+            }
+            Some(Entry::Left(next)) => {
+                let next = next.map_or((at, urgency), |next| both(next, (at, urgency)));
+                state.entries.insert(id, Entry::Left(Some(next)));
                 false
             }
         };
@@ -71,18 +78,11 @@ impl Queue {
     /// A pass ended; `next` is when the object is due again, unless it was asked for earlier meanwhile.
     pub fn done(&self, id: &Id, next: Option<(Instant, Urgency)>) {
         let mut state = lock(&self.state);
-        let asked = match state.entries.remove(id) {
-            Some(Entry::Taken(asked)) => asked,
-            // Forgotten meanwhile, and maybe back: what was asked since stands.
-            Some(waiting @ Entry::Waiting(..)) => {
-                state.entries.insert(id.clone(), waiting);
-                return;
-            }
-            None => return,
-        };
-        let next = match (next, asked) {
-            (Some(next), Some(asked)) => Some(both(next, asked)),
-            (next, asked) => next.or(asked),
+        let next = match state.entries.remove(id) {
+            Some(Entry::Taken(Some(asked))) => Some(next.map_or(asked, |next| both(next, asked))),
+            Some(Entry::Taken(None)) => next,
+            Some(Entry::Left(asked)) => asked,
+            Some(Entry::Waiting(..)) | None => return,
         };
         let first = next.is_some_and(|(at, urgency)| state.put(id.clone(), at, urgency));
         drop(state);
@@ -96,11 +96,17 @@ impl Queue {
         }
     }
 
-    /// The object is gone.
+    /// The object is gone. A pass under way ends, and until then nobody else begins one for another object of this name.
     pub fn forget(&self, id: &Id) {
         let mut state = lock(&self.state);
-        if let Some(Entry::Waiting(at, lane)) = state.entries.remove(id) {
-            state.lane(lane).remove(&(at, id.clone()));
+        match state.entries.remove(id) {
+            Some(Entry::Waiting(at, lane)) => {
+                state.lane(lane).remove(&(at, id.clone()));
+            }
+            Some(Entry::Taken(_) | Entry::Left(_)) => {
+                state.entries.insert(id.clone(), Entry::Left(None));
+            }
+            None => {}
         }
     }
 
@@ -222,5 +228,19 @@ mod tests {
         queue.forget(&id("a"));
         queue.done(&id("a"), Some((now, Urgency::Urgent)));
         assert_eq!(queue.depth(Urgency::Urgent), 0);
+        assert!(lock(&queue.state).entries.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_object_of_a_forgotten_name_waits_for_the_pass_under_way() {
+        let (queue, now) = (Queue::default(), Instant::now());
+        queue.ask(id("a"), now, Urgency::Urgent);
+        queue.take(Urgency::Urgent).await;
+        queue.forget(&id("a"));
+        queue.ask(id("a"), now, Urgency::Urgent);
+        let second = tokio::time::timeout(Duration::from_secs(3600), queue.take(Urgency::Routine)).await;
+        assert!(second.is_err());
+        queue.done(&id("a"), None);
+        assert_eq!(queue.take(Urgency::Routine).await, (id("a"), Urgency::Urgent));
     }
 }
