@@ -49,6 +49,8 @@ use stage::Stage;
 pub struct EngineSettings {
     /// How often every object is looked at without an event.
     pub resync: Duration,
+    /// The namespaces that are watched; empty means all.
+    pub namespaces: Vec<String>,
     /// Passes at once for events: edits and deletions never wait for routine looks.
     pub urgent_workers: usize,
     /// Passes at once for everything.
@@ -58,7 +60,7 @@ pub struct EngineSettings {
 impl Default for EngineSettings {
     fn default() -> Self {
         // A pass mostly waits for AWS at 100 requests a second (`aws::gate`): some tens at once keep that busy.
-        Self { resync: Duration::from_secs(60), urgent_workers: 16, workers: 32 }
+        Self { resync: Duration::from_secs(60), namespaces: Vec::new(), urgent_workers: 16, workers: 32 }
     }
 }
 

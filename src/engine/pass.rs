@@ -17,7 +17,7 @@ use crate::telemetry::labels::PassOutcome;
 
 use super::Engine;
 use super::memory::Memory;
-use super::outcome::{Again, Outcome};
+use super::outcome::{Again, LONGEST_BACKOFF, Outcome};
 use super::port::{Id, KubeEffect, KubePort};
 
 /// How many times a plan may ask for more to look at: tags, image, sessions and one to spare.
@@ -81,7 +81,10 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         }
         let hold = self.memory(|memory| {
             memory.looked = Some(self.now);
-            memory.hold.filter(|hold| hold.until > self.now)
+            // A clock that was set back must not hold an object for longer than any backoff lasts.
+            memory.hold.filter(|hold| {
+                hold.until > self.now && hold.until.duration_since(self.now).unsigned_abs() <= LONGEST_BACKOFF
+            })
         });
         if let Some(hold) = hold {
             return Err(Outcome::after(PassOutcome::Held, hold.until.duration_since(self.now).unsigned_abs()));
@@ -298,10 +301,13 @@ where
     object.status() != Some(status)
 }
 
-/// Whether the object still says what was planned for.
+/// Whether the object still says what was planned for. Pausing raises no generation, and holds everything.
 fn same_wish<K: Kind>(planned: &K::Object, fresh: &K::Object) -> bool {
+    let paused = |object: &K::Object| object.annotations().get(PAUSED).cloned();
+    let same_pause = paused(planned) == paused(fresh);
     let (planned, fresh) = (planned.meta(), fresh.meta());
     planned.uid == fresh.uid
         && planned.generation == fresh.generation
         && planned.deletion_timestamp.is_some() == fresh.deletion_timestamp.is_some()
+        && same_pause
 }
