@@ -1,5 +1,6 @@
 //! The command line: flags, each also an environment variable, and what they become.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,7 +55,7 @@ pub struct RunArgs {
 
     /// Act only where an Account object allows it, never with the operator's own identity alone
     #[arg(long, env = "WINDLASS_REQUIRE_ACCOUNT", default_value = "false", default_missing_value = "true",
-          action = ArgAction::Set, num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+          action = ArgAction::Set, num_args = 0..=1, value_parser = BoolishValueParser::new())]
     require_account: bool,
 
     /// How often every object is looked at without an event (1s to 1h)
@@ -67,7 +68,7 @@ pub struct RunArgs {
 
     /// Act only while holding the Lease
     #[arg(long, env = "WINDLASS_LEADER_ELECT", default_value = "true", default_missing_value = "true",
-          action = ArgAction::Set, num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+          action = ArgAction::Set, num_args = 0..=1, value_parser = BoolishValueParser::new())]
     leader_elect: bool,
 
     /// Namespace of the Lease [default: the pod's, else windlass-system]
@@ -96,7 +97,7 @@ pub struct RunArgs {
 
     /// Also keep metrics for each object
     #[arg(long, env = "WINDLASS_OBJECT_METRICS", default_value = "false", default_missing_value = "true",
-          action = ArgAction::Set, num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new())]
+          action = ArgAction::Set, num_args = 0..=1, value_parser = BoolishValueParser::new())]
     object_metrics: bool,
 }
 
@@ -125,7 +126,8 @@ impl RunArgs {
             retry: self.lease_retry,
         };
         Ok(RunSettings {
-            watch_namespaces: self.watch_namespace,
+            // Named twice, a namespace is still watched once.
+            watch_namespaces: self.watch_namespace.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
             region: self.region,
             cluster_id: self.cluster_id,
             require_account: self.require_account,
@@ -270,6 +272,7 @@ mod tests {
         };
         assert_eq!(settings, Ok(expected));
         assert_eq!(run(&["--leader-elect=false"]), Ok(RunSettings { lease: None, ..defaults() }));
+        assert_eq!(run(&["--leader-elect", "false"]), Ok(RunSettings { lease: None, ..defaults() }));
     }
 
     #[test]

@@ -122,9 +122,18 @@ fn client(config: &Config, deadline: Deadline) -> Result<Client, ClientError> {
     // pool, and every resync would begin with TLS handshakes.
     config.read_timeout = None;
     config.write_timeout = Some(REQUEST);
+    // kube takes HTTPS_PROXY for every server; one on this machine is never behind a proxy.
+    if config.cluster_url.host().is_some_and(loopback) {
+        config.proxy_url = None;
+    }
     config.headers.push((USER_AGENT, HeaderValue::from_static(concat!("windlass/", env!("CARGO_PKG_VERSION")))));
     let builder = ClientBuilder::try_from(config).map_err(|error| ClientError::Build(Box::new(error)))?;
     Ok(builder.with_layer(&deadline).build())
+}
+
+fn loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// A deadline for whole answers: head and body.

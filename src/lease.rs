@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease as Record, LeaseSpec};
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::Api;
 use kube::api::PostParams;
@@ -160,13 +161,20 @@ pub enum LeaseFailure {
 /// The Lease in a cluster.
 pub struct ClusterLease {
     api: Api<Record>,
+    namespaces: Api<Namespace>,
+    namespace: String,
     name: String,
 }
 
 impl ClusterLease {
     /// `client` should have short deadlines and serve nothing else.
     pub fn new(client: kube::Client, settings: &LeaseSettings) -> Self {
-        Self { api: Api::namespaced(client, &settings.namespace), name: settings.name.clone() }
+        Self {
+            api: Api::namespaced(client.clone(), &settings.namespace),
+            namespaces: Api::all(client),
+            namespace: settings.namespace.clone(),
+            name: settings.name.clone(),
+        }
     }
 }
 
@@ -184,7 +192,24 @@ impl LeaseApi for ClusterLease {
         Ok(self.api.get_opt(&self.name).await?)
     }
     async fn create(&self, record: &Record) -> Result<Record, LeaseFailure> {
-        Ok(self.api.create(&PostParams::default(), record).await?)
+        let made = self.api.create(&PostParams::default(), record).await;
+        match made {
+            // Outside a pod nobody has made the default namespace yet. A pod's own always exists.
+            Err(kube::Error::Api(status)) if status.is_not_found() => {
+                let namespace = Namespace {
+                    metadata: ObjectMeta { name: Some(self.namespace.clone()), ..ObjectMeta::default() },
+                    ..Namespace::default()
+                };
+                self.namespaces.create(&PostParams::default(), &namespace).await.map_err(|error| {
+                    let name = &self.namespace;
+                    LeaseFailure::Other(format!(
+                        "there is no namespace {name} (kubectl create namespace {name}): {error}"
+                    ))
+                })?;
+                Ok(self.api.create(&PostParams::default(), record).await?)
+            }
+            made => Ok(made?),
+        }
     }
     async fn replace(&self, record: &Record) -> Result<Record, LeaseFailure> {
         Ok(self.api.replace(&self.name, &PostParams::default(), record).await?)

@@ -77,7 +77,7 @@ pub enum FaultEffect {
 }
 
 /// The script with its counters.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
     lines: Vec<(Fault, u32)>,
 }

@@ -133,7 +133,7 @@ pub(crate) fn mix(seed: u64) -> u64 {
 }
 
 /// A place and what it was before each write of the last lag.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Timeline {
     current: Place,
     /// The place as it was until that instant, oldest first. Empty without a lag.

@@ -51,6 +51,14 @@ impl World {
         self.lock().clock.follow(Box::new(source));
     }
 
+    /// Another world that is as this one is now, and goes its own way from here. Its clock stands still until it is moved
+    /// or told whom to follow.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let state = self.lock().fork();
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
     /// An HTTP client for the Rust SDK that reaches this world without a socket.
     #[must_use]
     pub fn http_client(&self) -> InProcess {
@@ -189,6 +197,26 @@ impl State {
             clusters: BTreeMap::new(),
             buckets: BTreeMap::new(),
             settings,
+        }
+    }
+
+    fn fork(&self) -> Self {
+        Self {
+            settings: self.settings.clone(),
+            clock: Clock::new(self.clock.now()),
+            rng: self.rng.clone(),
+            timelines: self.timelines.clone(),
+            images: self.images.clone(),
+            streams: self.streams.clone(),
+            issued: self.issued.clone(),
+            faults: self.faults.clone(),
+            audit: self.audit.clone(),
+            violations: self.violations.clone(),
+            judged: self.judged.clone(),
+            pardoned: self.pardoned.clone(),
+            may_stop_sessions: self.may_stop_sessions.clone(),
+            clusters: self.clusters.clone(),
+            buckets: self.buckets.clone(),
         }
     }
 

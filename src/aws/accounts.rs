@@ -36,8 +36,8 @@ const CREDENTIALS_RESERVE: Duration = Duration::from_secs(60);
 /// How long loading credentials may take; a chain that ends at IMDS tries for several seconds.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the account of an identity is believed: an identity practically never changes its account, but whoever
-/// swaps the operator's credentials should see it within the hour.
-const IDENTITY_LASTS: Duration = Duration::from_secs(3600);
+/// swaps the operator's credentials must not find fleets made again elsewhere for long. Twelve requests an hour.
+const IDENTITY_LASTS: Duration = Duration::from_secs(300);
 /// How long a refusal to say who we are is told again without asking: a thousand objects ask at once.
 const REFUSAL_LASTS: Duration = Duration::from_secs(5);
 
@@ -185,7 +185,7 @@ impl Accounts {
         self.base.to_builder().region(aws_config::Region::new(region.as_str().to_owned())).build()
     }
 
-    /// Who we are, asked at most once an hour, by one caller at a time. An identity that was known is used on while it
+    /// Who we are, asked at most every five minutes, by one caller at a time. An identity that was known is used on while it
     /// cannot be asked for: what else is wrong shows in the calls that follow.
     async fn identity(&self, region: &Region) -> Result<CallerIdentity, AwsError> {
         let old = match self.remembered() {

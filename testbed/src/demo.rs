@@ -99,7 +99,7 @@ fn create(stage: &Stage, examples: &[Value]) -> Result<()> {
     show(stage, &["apply", "-f", &examples_folder()])?;
     watch(stage, "each fleet is Ready, or says why it never will be", || {
         let fleets = objects(stage)?;
-        Ok(fleets.len() == examples.len() && fleets.iter().all(|fleet| is_as_expected(fleet)))
+        Ok(fleets.len() == examples.len() && fleets.iter().all(is_as_expected))
     })?;
     let ready = examples.iter().filter(|example| !wants_adoption(example));
     let ready: Vec<_> = ready.map(|example| format!("asfleet/{}", text(example, "/metadata/name"))).collect();

@@ -83,7 +83,12 @@ impl AppStream {
         // Right before a stop the counts must be as new as the sessions.
         let not_before = if looks.contains(&FleetLook::Sessions) { not_before.max((self.clock)()) } else { not_before };
         let source = self.source(scope, urgency);
-        let known = self.fleets.one(&place, name.as_str(), not_before, urgency, &source).await?;
+        let mut known = self.fleets.one(&place, name.as_str(), not_before, urgency, &source).await?;
+        if known.value.is_none() && existed(object) {
+            // Pages are no snapshot: a fleet deleted meanwhile may shift another out of every page. What was there, or may
+            // have been made, is gone only when a question for its name alone says so.
+            known = self.fleets.one(&place, name.as_str(), (self.clock)(), Urgency::Urgent, &source).await?;
+        }
         let fleet = known.value.as_deref();
         let (client, way) = (&source.client, &source.way);
 
@@ -295,6 +300,10 @@ fn aws_name(object: &Fleet) -> Result<AwsName, AwsError> {
     let name = object.metadata.name.clone().unwrap_or_default();
     AwsName::try_from(name)
         .map_err(|ill_formed| ours("DescribeFleets", Class::Rejected, "InvalidName", &ill_formed.to_string()))
+}
+
+fn existed(object: &Fleet) -> bool {
+    object.status.as_ref().is_some_and(|status| status.arn.is_some() || status.internal.intent.is_some())
 }
 
 fn image_ref(object: &Fleet) -> Option<ImageRef> {
