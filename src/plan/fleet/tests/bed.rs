@@ -273,7 +273,11 @@ impl Bed {
         FleetState {
             began: self.now,
             fleet: self.aws.clone(),
-            tags: (there && asked(FleetLook::Tags)).then(|| Tagged { began: self.now, tags: self.tags.clone() }),
+            // What was read half an hour ago is remembered.
+            tags: there.then(|| Tagged {
+                began: if asked(FleetLook::Tags) { self.now } else { self.now - Duration::from_secs(1800) },
+                tags: self.tags.clone(),
+            }),
             image: asked(FleetLook::Image).then(|| self.image.clone()),
             stacks: (there && (asked(FleetLook::Stacks) || asked(FleetLook::Sessions))).then(|| self.stacks.clone()),
             sessions: (there && asked(FleetLook::Sessions)).then(|| self.sessions.clone()),
