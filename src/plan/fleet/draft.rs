@@ -110,16 +110,7 @@ impl<'a> Draft<'a> {
                 == FleetSettings { compute_capacity: patch.set.compute_capacity.clone(), ..FleetSettings::default() };
         // A fleet that should run is not kept down: neither by what a person must mend, nor by AWS's "try again" for ever.
         let down = self.facts.power == Power::Stopped && self.wanted.power == DesiredState::Running;
-        let for_good = match failure.class {
-            Class::Rejected => true,
-            Class::QuotaExceeded | Class::AccessDenied | Class::NotFound => down,
-            Class::AlreadyExists
-            | Class::InUse
-            | Class::Throttled
-            | Class::Busy
-            | Class::Unavailable
-            | Class::NotSent => down && report::lasting(failure),
-        };
+        let for_good = failure.class == Class::Rejected || down && report::hopeless(failure);
         if failure.generation == generation && for_good && left && !capacity_only && self.internal.rejected.is_none() {
             self.internal.rejected = Some(Rejected {
                 generation,
@@ -133,9 +124,9 @@ impl<'a> Draft<'a> {
         self.internal.rejected.is_some()
     }
 
-    /// Whether exactly this call has just been refused for good, or for ten minutes.
+    /// Whether there is no use in trying exactly this call again.
     pub(super) fn given_up(&self, call: &FleetCall) -> bool {
-        self.input.failure.is_some_and(|f| f.call.as_ref() == Some(call) && (f.class.is_final() || report::lasting(f)))
+        self.input.failure.is_some_and(|f| f.call.as_ref() == Some(call) && report::hopeless(f))
     }
 
     /// Judges the image, where it, or what it must fit, changes: what it keeps back is noted. `true` says that it must be

@@ -235,6 +235,21 @@ pub fn lasting(failure: &Failure<FleetKind>) -> bool {
     elapsed(failure.since, failure.at) >= TEN_MINUTES
 }
 
+/// How long a fleet is kept waiting for what a person may be mending, or what may pass (a token that has expired): three or
+/// four tries by the engine's backoff.
+const A_MINUTE: Duration = Duration::from_secs(60);
+
+/// Whether there is no use in trying the same again before going on without it.
+pub fn hopeless(failure: &Failure<FleetKind>) -> bool {
+    match failure.class {
+        Class::Rejected => true,
+        Class::QuotaExceeded | Class::AccessDenied | Class::NotFound => elapsed(failure.since, failure.at) >= A_MINUTE,
+        Class::AlreadyExists | Class::InUse | Class::Throttled | Class::Busy | Class::Unavailable | Class::NotSent => {
+            lasting(failure)
+        }
+    }
+}
+
 /// What a failure says, if it is worth showing.
 pub fn trouble(failure: &Failure<FleetKind>, now: Timestamp) -> Option<Verdict> {
     let words = bounded(&format!("{}: {}: {}", failure.operation, failure.code, failure.message), WORDS);

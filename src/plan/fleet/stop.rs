@@ -11,7 +11,7 @@ use crate::plan::schedule::WindowsNow;
 
 use super::FleetKind;
 use super::call::{FleetCall, FleetPatch};
-use super::report::{elapsed, lasting};
+use super::report::{elapsed, hopeless};
 use super::state::{FleetFacts, FleetLook, FleetState, Power};
 use super::wanted::Wanted;
 
@@ -168,7 +168,7 @@ fn closing(wanted: &Wanted<'_>, facts: &FleetFacts, input: &Input<'_, FleetKind>
         set: FleetSettings { compute_capacity: Some(zero.clone()), ..FleetSettings::default() },
         clear: Default::default(),
     }));
-    let refused = input.failure.is_some_and(|f| f.call.as_ref() == Some(&call) && (f.class.is_final() || lasting(f)));
+    let refused = input.failure.is_some_and(|f| f.call.as_ref() == Some(&call) && hopeless(f));
     let capacity = &facts.capacity;
     let (desired, free) = match zero.desired_sessions {
         Some(_) => (capacity.desired_user_sessions, capacity.available_user_sessions),

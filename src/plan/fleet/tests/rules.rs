@@ -251,6 +251,27 @@ fn what_aws_answers_to_a_start_is_shown_and_tried_again() {
 }
 
 #[test]
+fn what_may_pass_is_tried_for_a_minute_before_a_stopped_fleet_is_started_as_it_was() {
+    let since = at(super::bed::NOW);
+    let bed = fleet().stopped().wanting(|spec| spec.settings.description = Some("x".into()));
+    let Next::Send(call) = bed.pass().plan.next else { panic!() };
+    for class in [Class::AccessDenied, Class::QuotaExceeded, Class::NotFound] {
+        let failing = |bed: Bed| bed.failing(Some(call.clone()), class, "Code", since);
+        assert_eq!(failing(bed.clone().after(59)).next(), "UpdateFleet");
+        let started = failing(bed.clone().after(60));
+        assert_eq!(started.next(), "StartFleet");
+        assert_eq!(started.pass().plan.status.internal.rejected.unwrap().code, "Code");
+        let off = failing(bed.clone().wanting_off().after(3600));
+        assert_eq!(off.next(), "UpdateFleet", "a fleet that is to be off can wait");
+    }
+    for class in [Class::Busy, Class::Throttled, Class::Unavailable] {
+        let failing = |bed: Bed| bed.failing(Some(call.clone()), class, "Code", since);
+        assert_eq!(failing(bed.clone().after(599)).next(), "UpdateFleet");
+        assert_eq!(failing(bed.clone().after(600)).next(), "StartFleet");
+    }
+}
+
+#[test]
 fn aws_unseen_for_a_moment_changes_nothing_and_for_long_is_said() {
     let blind = |bed: Bed, seconds: u64| {
         let since = bed.now;
