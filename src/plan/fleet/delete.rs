@@ -60,7 +60,7 @@ fn release(input: &Input<'_, FleetKind>, why: &str) -> Plan<FleetKind> {
 
 fn unseen(input: &Input<'_, FleetKind>) -> Plan<FleetKind> {
     let status = report::unseen(input, None, WAY_OUT);
-    Plan { next: Next::Wait(super::AWHILE), status, news: Vec::new() }
+    Plan { next: Next::Wait(super::SOON), status, news: Vec::new() }
 }
 
 /// `Retain` always lets go; our tags are taken off as best we can: what passes by itself is waited out for a minute.

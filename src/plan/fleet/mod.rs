@@ -177,8 +177,11 @@ fn waiting(
 }
 
 fn unseen(input: &Input<'_, FleetKind>, wanted: &Wanted<'_>) -> Plan<FleetKind> {
-    Plan { next: Next::Wait(AWHILE), status: report::unseen(input, Some(wanted), ""), news: Vec::new() }
+    Plan { next: Next::Wait(SOON), status: report::unseen(input, Some(wanted), ""), news: Vec::new() }
 }
+
+/// How soon to look again after AWS could not be read: the backoff of the failure is what really counts.
+const SOON: Duration = Duration::from_secs(1);
 
 /// How long to leave AWS alone where nothing is expected to change soon; the backoff of a failure may be longer.
 pub const AWHILE: Duration = Duration::from_secs(30);
