@@ -142,6 +142,20 @@ impl History {
         let _ = writeln!(self.told, "{} {what}", self.bench.now());
     }
 
+    /// Everything in the order of time: what was done, and what the operators wrote.
+    fn story(&self) -> String {
+        let mut lines: Vec<String> = self.told.lines().map(str::to_owned).collect();
+        lines.extend(self.bench.cluster.writes().into_iter().map(|w| format!("{} kube {} {}", w.at, w.what, w.id)));
+        lines.extend(self.bench.aws_writes().into_iter().map(|w| {
+            let (resource, outcome) = (w.resource.unwrap_or_default(), w.outcome);
+            format!("{} aws {} {resource} {outcome:?} answered={}", w.at, w.operation, w.answered)
+        }));
+        // What belongs to a line follows it.
+        let time = |line: &String| line.split(' ').next().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+        lines.sort_by_key(time);
+        lines.join("\n")
+    }
+
     fn name(&mut self) -> &'static str {
         NAMES.choose(&mut self.rng).unwrap()
     }
@@ -439,7 +453,7 @@ async fn play(seed: u64) -> (Vec<String>, String) {
         history.step().await;
     }
     history.end().await;
-    (history.wrong, history.told)
+    (history.wrong.clone(), history.story())
 }
 
 #[test]

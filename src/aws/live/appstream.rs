@@ -150,8 +150,15 @@ impl AppStream {
         let wrote = |name: &AwsName, there| self.fleets.wrote(&place, name.as_str(), there);
         match call {
             FleetCall::Tag { arn, .. } | FleetCall::Untag { arn, .. } => self.forget_tags(&place, arn),
-            FleetCall::Create(create) => wrote(&create.name, Some(result.is_ok())),
-            FleetCall::Delete(name) => wrote(name, Some(false)),
+            // The next fleet of this name has the same ARN, and tags of its own.
+            FleetCall::Create(create) => {
+                self.forget_tags_of(&place, &create.name);
+                wrote(&create.name, Some(result.is_ok()));
+            }
+            FleetCall::Delete(name) => {
+                self.forget_tags_of(&place, name);
+                wrote(name, Some(false));
+            }
             FleetCall::Update(patch) => wrote(&patch.name, None),
             FleetCall::Start(name) | FleetCall::Stop(name) => wrote(name, None),
             FleetCall::AssociateApplication { .. } | FleetCall::DisassociateApplication { .. } => {}
@@ -210,6 +217,11 @@ impl AppStream {
 
     fn forget_tags(&self, place: &Place, arn: &Arn) {
         lock(&self.tags).remove(&(place.clone(), arn.clone()));
+    }
+
+    fn forget_tags_of(&self, place: &Place, name: &AwsName) {
+        let ends = format!(":fleet/{name}");
+        lock(&self.tags).retain(|(at, arn), _| at != place || !arn.as_str().ends_with(&ends));
     }
 
     fn client(&self, scope: &Scope, place: &Place) -> Client {
