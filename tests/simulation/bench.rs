@@ -292,6 +292,32 @@ impl Crash {
     }
 }
 
+/// Freezes a process at the next effect, as SIGSTOP does; what is on the wire arrives.
+#[derive(Clone)]
+pub struct Freezer(watch::Sender<bool>);
+
+impl Freezer {
+    pub fn new() -> (Self, Stage) {
+        let frozen = watch::Sender::new(false);
+        let watched = frozen.clone();
+        let stage = Stage::watched(Arc::new(move |_| {
+            let mut frozen = watched.subscribe();
+            Box::pin(async move {
+                frozen.wait_for(|frozen| !frozen).await.ok();
+            })
+        }));
+        (Self(frozen), stage)
+    }
+
+    pub fn freeze(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub fn thaw(&self) {
+        self.0.send_replace(false);
+    }
+}
+
 async fn die_soon(after: Duration, dead: Arc<AtomicBool>, crashed: Arc<Notify>) {
     sleep(after).await;
     if !dead.swap(true, Ordering::SeqCst) {

@@ -122,6 +122,10 @@ impl Cluster {
         self.lock().faults.push_back(fault);
     }
 
+    pub fn clear_faults(&self) {
+        self.lock().faults.clear();
+    }
+
     /// How many mutating requests the operator has made.
     pub fn mutations(&self) -> u64 {
         self.lock().mutations

@@ -6,3 +6,4 @@ mod bench;
 mod faults;
 mod kube;
 mod life;
+mod random;
