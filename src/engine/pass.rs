@@ -13,7 +13,7 @@ use crate::api::{FINALIZER, PAUSED, RECONCILE_REQUESTED_AT};
 use crate::aws::accounts::ScopeError;
 use crate::aws::gate::Urgency;
 use crate::aws::{Ask, AwsError, AwsPort};
-use crate::plan::{Call, Class, Failure, Input, Kind, Next, Plan, Scope, Seen, Status};
+use crate::plan::{Answered, Call, Class, Failure, Input, Kind, Next, Plan, Scope, Seen, Status};
 use crate::telemetry::labels::{Label, PassOutcome};
 
 use super::Engine;
@@ -96,7 +96,10 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             Seen::Unknown => m.read_failure.clone(),
             Seen::NotLooked | Seen::NotAllowed(_) | Seen::Found(_) => m.write_failure.clone(),
         });
-        let input = Input { now, object, scope, seen, failure: failure.as_ref(), quiet_since };
+        let sent = self.with_memory(id, |m| m.last_sent.clone());
+        let answered = sent.map(|(call, at)| Answered { call, at });
+        let (failure, answered) = (failure.as_ref(), answered.as_ref());
+        let input = Input { now, object, scope, seen, failure, quiet_since, answered };
         let plan = K::plan(&input);
         let requested = object.annotations().get(RECONCILE_REQUESTED_AT).cloned();
         let status = match object.annotations().get(PAUSED).map(String::as_str) {

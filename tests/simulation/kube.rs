@@ -206,7 +206,9 @@ impl Cluster {
             KubeEffect::Read(_) => unreachable!(),
             KubeEffect::Guard(given) => {
                 if given.metadata.deletion_timestamp.is_some() {
-                    return Err(KubeError::Refused("no new finalizers can be added if the object is being deleted".into()));
+                    return Err(KubeError::Refused(
+                        "no new finalizers can be added if the object is being deleted".into(),
+                    ));
                 }
                 let finalizers = given.metadata.finalizers.clone().unwrap_or_default();
                 let all = finalizers.into_iter().chain([FINALIZER.to_owned()]).collect();
@@ -226,8 +228,7 @@ impl Cluster {
         };
         let id = Id::of(given.as_ref());
         let Some(held) = store.objects.get(&id).cloned() else { return Err(KubeError::Gone) };
-        if held.metadata.uid != given.metadata.uid
-            || held.metadata.resource_version != given.metadata.resource_version
+        if held.metadata.uid != given.metadata.uid || held.metadata.resource_version != given.metadata.resource_version
         {
             return Err(KubeError::Conflict);
         }
@@ -235,9 +236,11 @@ impl Cluster {
         change(&mut object);
         // A write that changes nothing makes no new version.
         if object != held {
-            let counts = object.status.clone().zip(held.status.clone()).is_some_and(|(new, old)| {
-                new != old && new.with_counts_of(&old) == old
-            });
+            let counts = object
+                .status
+                .clone()
+                .zip(held.status.clone())
+                .is_some_and(|(new, old)| new != old && new.with_counts_of(&old) == old);
             let what = if counts { "counts" } else { what };
             store.writes.push(KubeWrite { at: (self.clock)(), by: self.writer, what, id: id.clone() });
             store.put(id.clone(), object);

@@ -208,7 +208,13 @@ impl Life {
 
     fn scene(&self, step: Step, quiet: Duration) -> Scene {
         let since = self.bench.now() - quiet;
-        let kube = self.bench.cluster.writes().into_iter().filter(|w| w.at > since && w.what != "counts").map(|w| format!("{w:?}"));
+        let kube = self
+            .bench
+            .cluster
+            .writes()
+            .into_iter()
+            .filter(|w| w.at > since && w.what != "counts")
+            .map(|w| format!("{w:?}"));
         let aws = self.bench.aws_writes().into_iter().filter(|w| w.at > since).map(|w| format!("{w:?}"));
         Scene {
             step,
@@ -385,7 +391,12 @@ fn a_crash_at_any_effect_ends_as_if_there_had_been_none() {
         .iter()
         .filter(|(_, wrong)| !wrong.is_empty())
         .map(|((part, number, position), wrong)| {
-            format!("{:?} {position:?} effect {number} ({}):\n  {}", part.step, part.effects[number - 1], wrong.join("\n  "))
+            format!(
+                "{:?} {position:?} effect {number} ({}):\n  {}",
+                part.step,
+                part.effects[number - 1],
+                wrong.join("\n  ")
+            )
         })
         .collect();
     println!(

@@ -9,7 +9,7 @@ use crate::plan::reason::{Stall, Verdict, Waiting};
 use crate::plan::{Input, Next, Plan, Scope};
 
 use super::draft::Draft;
-use super::report::{Known, Report, trouble};
+use super::report::{Known, Report, of_now, trouble};
 use super::run::done;
 use super::state::{FleetFacts, FleetLook, FleetState, Tagged};
 use super::wanted::Wanted;
@@ -132,7 +132,7 @@ pub fn adopt(
         return super::look(input, [FleetLook::Tags].into());
     }
     let call = FleetCall::Tag { arn: facts.arn.clone(), tags: wanted.tags(scope) };
-    let failed = input.failure.filter(|f| f.call.as_ref() == Some(&call));
+    let failed = input.failure.filter(|f| f.call.as_ref() == Some(&call) && of_now(f, input));
     let shown = failed.and_then(|f| trouble(f, input.now));
     let verdict = shown.unwrap_or_else(|| Verdict::Working(Waiting::Updating, "taking over the fleet".into()));
     let mut report = Report { wanted: Some(wanted), ..Report::new(input, Known::Fleet(facts), verdict) };

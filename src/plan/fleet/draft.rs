@@ -9,7 +9,7 @@ use crate::api::fleet::{
     ComputeCapacity, DesiredState, Fleet, FleetSettings, Internal, Rejected, SessionsStatus, UpdateType, WhileRunning,
 };
 use crate::plan::conditions::bounded;
-use crate::plan::{Class, Input};
+use crate::plan::{Class, Failure, Input};
 use kube::ResourceExt;
 
 use super::beside::Step;
@@ -105,21 +105,10 @@ impl<'a> Draft<'a> {
             self.internal.rejected.take().filter(|r| r.generation == generation && left && !asked_again);
         let Some(failure) = self.input.failure else { return };
         let Some(FleetCall::Update(patch)) = &failure.call else { return };
-        let capacity_only = patch.clear.is_empty()
-            && patch.set
-                == FleetSettings { compute_capacity: patch.set.compute_capacity.clone(), ..FleetSettings::default() };
+        let capacity_only = capacity_only(patch);
         // A fleet that should run is not kept down: neither by what a person must mend, nor by AWS's "try again" for ever.
         let down = self.facts.power == Power::Stopped && self.wanted.power == DesiredState::Running;
-        let for_good = match failure.class {
-            Class::Rejected => true,
-            Class::QuotaExceeded | Class::AccessDenied | Class::NotFound => down,
-            Class::AlreadyExists
-            | Class::InUse
-            | Class::Throttled
-            | Class::Busy
-            | Class::Unavailable
-            | Class::NotSent => down && report::lasting(failure),
-        };
+        let for_good = failure.class == Class::Rejected || down && hopeless(failure);
         if failure.generation == generation && for_good && left && !capacity_only && self.internal.rejected.is_none() {
             self.internal.rejected = Some(Rejected {
                 generation,
@@ -135,7 +124,18 @@ impl<'a> Draft<'a> {
 
     /// Whether exactly this call has just been refused for good, or for ten minutes.
     pub(super) fn given_up(&self, call: &FleetCall) -> bool {
-        self.input.failure.is_some_and(|f| f.call.as_ref() == Some(call) && (f.class.is_final() || report::lasting(f)))
+        self.input.failure.filter(|f| f.call.as_ref() == Some(call)).is_some_and(|f| match call {
+            FleetCall::Update(patch) if !capacity_only(patch) => hopeless(f),
+            FleetCall::Update(_)
+            | FleetCall::Create(_)
+            | FleetCall::Start(_)
+            | FleetCall::Stop(_)
+            | FleetCall::Delete(_)
+            | FleetCall::Tag { .. }
+            | FleetCall::Untag { .. }
+            | FleetCall::AssociateApplication { .. }
+            | FleetCall::DisassociateApplication { .. } => f.class.is_final() || hopeless(f),
+        })
     }
 
     /// Judges the image, where it, or what it must fit, changes: what it keeps back is noted. `true` says that it must be
@@ -212,7 +212,7 @@ impl<'a> Draft<'a> {
         let changes: Vec<Difference> = self.differences.iter().filter(|d| d.field.is_capacity()).cloned().collect();
         let reshaped = changes.iter().any(|d| self.reshaped(d));
         let desired = match shared(self.facts) {
-            true => self.facts.capacity.desired_user_sessions,
+            true => self.facts.capacity.desired_user_sessions.or(Some(self.facts.capacity.desired)),
             false => Some(self.facts.capacity.desired),
         };
         match (changes.is_empty(), reshaped, desired) {
@@ -318,6 +318,30 @@ impl<'a> Draft<'a> {
             Some(_) | None => (restart, self.waits.clone().filter(|wait| !live || wait == OBSERVED)),
         };
         pending(self.input, change.field.path(), &change.from, &change.to, impact, waits)
+    }
+}
+
+/// Whether an update is of the capacity and nothing else.
+fn capacity_only(patch: &FleetPatch) -> bool {
+    let capacity = FleetSettings { compute_capacity: patch.set.compute_capacity.clone(), ..FleetSettings::default() };
+    patch.clear.is_empty() && patch.set == capacity
+}
+
+/// How long AWS may refuse an update of a fleet that is down before the fleet is started without it: a passing refusal
+/// (rights that are not known everywhere yet) is over by then.
+const DOWN: Duration = Duration::from_secs(60);
+
+/// Whether a refusal has lasted too long, over more than one try, to keep a fleet down for it.
+fn hopeless(failure: &Failure<FleetKind>) -> bool {
+    match failure.class {
+        Class::Rejected => true,
+        Class::QuotaExceeded
+        | Class::AccessDenied
+        | Class::NotFound
+        | Class::AlreadyExists
+        | Class::InUse
+        | Class::Busy => report::elapsed(failure.since, failure.at) >= DOWN,
+        Class::Throttled | Class::Unavailable | Class::NotSent => report::lasting(failure),
     }
 }
 

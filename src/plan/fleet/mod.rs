@@ -13,6 +13,7 @@ pub mod report;
 pub mod run;
 pub mod state;
 pub mod stop;
+mod unshown;
 pub mod wanted;
 
 use std::collections::BTreeSet;
@@ -52,29 +53,7 @@ impl Kind for FleetKind {
     type Call = FleetCall;
 
     fn plan(input: &Input<'_, Self>) -> Plan<Self> {
-        let object = input.object;
-        if object.annotations().get(PAUSED).is_some_and(|value| value == "true") {
-            return paused(input);
-        }
-        if let Some(since) = wanted::deleting(object) {
-            return delete::plan(input, since);
-        }
-        let wanted = match Wanted::read(object, input.now) {
-            Ok(wanted) => wanted,
-            Err((why, text)) => return stalled(input, None, Known::Nothing, why, text),
-        };
-        match (input.seen, input.scope) {
-            (Seen::NotLooked, _) => look(input, BTreeSet::new()),
-            (Seen::NotAllowed(text), _) => {
-                stalled(input, Some(&wanted), Known::Nothing, Stall::NotAllowed, text.clone())
-            }
-            (Seen::Unknown, _) | (Seen::Found(_), None) => unseen(input, &wanted),
-            (Seen::Found(state), Some(scope)) => match (moved(object, scope), &state.fleet) {
-                (Some(text), _) => stalled(input, Some(&wanted), Known::Nothing, Stall::AccountMoved, text),
-                (None, None) => absent(input, &wanted, scope, state),
-                (None, Some(facts)) => present(input, &wanted, scope, state, facts),
-            },
-        }
+        unshown::plan(input)
     }
 
     fn after(status: &FleetStatus, call: &FleetCall, reply: &Reply) -> Option<FleetStatus> {
@@ -103,6 +82,31 @@ impl Kind for FleetKind {
             | FleetCall::AssociateApplication { .. }
             | FleetCall::DisassociateApplication { .. } => None,
         }
+    }
+}
+
+/// One plan from what is seen, taken at its word.
+fn decide(input: &Input<'_, FleetKind>) -> Plan<FleetKind> {
+    let object = input.object;
+    if object.annotations().get(PAUSED).is_some_and(|value| value == "true") {
+        return paused(input);
+    }
+    if let Some(since) = wanted::deleting(object) {
+        return delete::plan(input, since);
+    }
+    let wanted = match Wanted::read(object, input.now) {
+        Ok(wanted) => wanted,
+        Err((why, text)) => return stalled(input, None, Known::Nothing, why, text),
+    };
+    match (input.seen, input.scope) {
+        (Seen::NotLooked, _) => look(input, BTreeSet::new()),
+        (Seen::NotAllowed(text), _) => stalled(input, Some(&wanted), Known::Nothing, Stall::NotAllowed, text.clone()),
+        (Seen::Unknown, _) | (Seen::Found(_), None) => unseen(input, &wanted),
+        (Seen::Found(state), Some(scope)) => match (moved(object, scope), &state.fleet) {
+            (Some(text), _) => stalled(input, Some(&wanted), Known::Nothing, Stall::AccountMoved, text),
+            (None, None) => absent(input, &wanted, scope, state),
+            (None, Some(facts)) => present(input, &wanted, scope, state, facts),
+        },
     }
 }
 
@@ -273,6 +277,7 @@ fn create(input: &Input<'_, FleetKind>, wanted: &Wanted<'_>, scope: &Scope, stat
     let generation = input.object.metadata.generation.unwrap_or_default();
     let failed = input.failure.filter(|f| f.operation == "CreateFleet");
     let verdict = failed
+        .filter(|f| f.generation == generation)
         .and_then(|f| report::trouble(f, input.now))
         .unwrap_or_else(|| Verdict::Working(Waiting::Creating, "creating the fleet".into()));
     let news = report::news(input, "Create", &verdict);

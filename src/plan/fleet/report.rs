@@ -235,6 +235,11 @@ pub fn lasting(failure: &Failure<FleetKind>) -> bool {
     elapsed(failure.since, failure.at) >= TEN_MINUTES
 }
 
+/// Whether a failure is of the generation that is carried out now: an older one says nothing of what was mended.
+pub fn of_now(failure: &Failure<FleetKind>, input: &Input<'_, FleetKind>) -> bool {
+    failure.generation == input.object.metadata.generation.unwrap_or_default()
+}
+
 /// What a failure says, if it is worth showing.
 pub fn trouble(failure: &Failure<FleetKind>, now: Timestamp) -> Option<Verdict> {
     let words = bounded(&format!("{}: {}: {}", failure.operation, failure.code, failure.message), WORDS);
@@ -245,6 +250,8 @@ pub fn trouble(failure: &Failure<FleetKind>, now: Timestamp) -> Option<Verdict> 
         Class::QuotaExceeded => Some(Verdict::Working(Waiting::QuotaExceeded, words)),
         Class::AccessDenied if lasting => Some(Verdict::Stalled(Stall::AccessDenied, words)),
         Class::AccessDenied => Some(Verdict::Working(Waiting::AccessDenied, words)),
+        // No edit of the spec mends a read.
+        Class::Rejected if failure.call.is_none() => Some(Verdict::Working(Waiting::AwsUnavailable, words)),
         Class::Rejected => Some(Verdict::Stalled(Stall::Rejected, words)),
         Class::Unavailable => Some(Verdict::Working(Waiting::AwsUnavailable, words)),
         Class::NotFound => Some(Verdict::Working(Waiting::DependencyNotReady, words)),

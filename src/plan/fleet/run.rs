@@ -290,7 +290,7 @@ impl Draft<'_> {
         if self.tagged.began < self.input.now {
             return self.look([FleetLook::Tags].into());
         }
-        let failed = self.input.failure.filter(|f| f.call.as_ref() == Some(&call));
+        let failed = self.input.failure.filter(|f| f.call.as_ref() == Some(&call) && report::of_now(f, self.input));
         let shown = failed.and_then(|f| trouble(f, self.input.now));
         let verdict = shown.unwrap_or_else(|| Verdict::Working(why, text.to_owned()));
         self.finish(Next::Send(call), verdict, vec![news])
