@@ -55,6 +55,11 @@ pub fn owner<K: Kind>(scope: &Scope, object: &K::Object, tags: &BTreeMap<String,
     }
 }
 
+/// Whether the tags carry this object's uid, whatever else they say.
+pub fn has_uid_of<K: Kind>(object: &K::Object, tags: &BTreeMap<String, String>) -> bool {
+    tags.get(UID).is_some() && tags.get(UID) == object.uid().as_ref()
+}
+
 /// The object that tags name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {

@@ -43,6 +43,8 @@ pub struct Draft<'a> {
     pub(super) waits: Option<String>,
     /// The image keeps changes back: for good (`Refused`) or for now, and why.
     pub(super) image: Option<(Impact, String)>,
+    /// Why the role that the spec names may not be passed: that difference is left out of everything.
+    pub(super) forbidden: Option<String>,
     /// The capacity is kept at 0 until the stop.
     pub(super) draining: bool,
     /// The sessions that a stop waits for.
@@ -56,7 +58,7 @@ pub const ON_STOP: &str = "updateStrategy.type is OnStop: applied when the fleet
 /// What a change waits for that is only observed.
 pub const OBSERVED: &str = "managementPolicy is Observe: nothing is written";
 /// What the capacity waits for while it is kept at 0.
-const DRAINED: &str = "kept at 0 until the fleet has been stopped";
+pub const DRAINED: &str = "kept at 0 until the fleet has been stopped";
 
 /// The fields that an image must fit.
 const OF_IMAGE: [Field; 5] =
@@ -85,6 +87,7 @@ impl<'a> Draft<'a> {
             internal,
             waits: None,
             image: None,
+            forbidden: None,
             draining: false,
             sessions: None,
             step: None,
@@ -163,13 +166,17 @@ impl<'a> Draft<'a> {
         change.field.is_capacity() && self.differences.iter().any(|d| d.field == Field::MaxSessionsPerInstance)
     }
 
+    fn is_forbidden(&self, change: &Difference) -> bool {
+        self.forbidden.is_some() && change.field == Field::IamRoleArn && !change.clear
+    }
+
     fn live(&self, change: &Difference) -> bool {
         !self.reshaped(change) && change.field.changes_while_running(self.wanted.spec().fleet_type, self.rule)
     }
 
     /// The changes that need a STOPPED fleet.
     pub(super) fn needing_stop(&self) -> Vec<Difference> {
-        self.differences.iter().filter(|d| !self.live(d)).cloned().collect()
+        self.differences.iter().filter(|d| !self.live(d) && !self.is_forbidden(d)).cloned().collect()
     }
 
     /// The update for a RUNNING fleet, if there is one.
@@ -194,7 +201,8 @@ impl<'a> Draft<'a> {
         if self.rejected() {
             return self.capacity_alone();
         }
-        let now: Vec<Difference> = self.differences.iter().filter(|d| !self.kept_by_image(d)).cloned().collect();
+        let now: Vec<Difference> =
+            self.differences.iter().filter(|d| !self.kept_by_image(d) && !self.is_forbidden(d)).cloned().collect();
         let call = self.patch(&now);
         match self.given_up(&call) && now.iter().any(|d| d.field.is_capacity()) {
             // Whatever else is refused, what a drain took away is put back.
@@ -267,7 +275,7 @@ impl<'a> Draft<'a> {
     /// Since when the stop is wanted: for the power state, or for the oldest change that needs it.
     pub(super) fn stop_wanted_since(&self) -> jiff::Timestamp {
         let off = (self.wanted.power == DesiredState::Stopped)
-            .then(|| report::since(self.input, "desiredState", "STOPPED", false));
+            .then(|| report::since(self.input, "desiredState", "Stopped", false));
         let restarts = self.wanted.strategy().kind == UpdateType::Restart && !self.rejected() && self.image.is_none();
         let changes = self.needing_stop().into_iter().filter(|_| restarts);
         let changes = changes.map(|d| report::since(self.input, d.field.path(), &d.to, false));
@@ -287,8 +295,8 @@ impl<'a> Draft<'a> {
         let mut all: Vec<PendingChange> =
             self.differences.iter().map(|change| self.pending_change(change, on)).collect();
         let power = match (self.wanted.power, &self.facts.power) {
-            (DesiredState::Stopped, Power::Running | Power::Starting) => Some("STOPPED"),
-            (DesiredState::Running, Power::Stopped | Power::Stopping) => Some("RUNNING"),
+            (DesiredState::Stopped, Power::Running | Power::Starting) => Some("Stopped"),
+            (DesiredState::Running, Power::Stopped | Power::Stopping) => Some("Running"),
             (DesiredState::Stopped, Power::Stopped | Power::Stopping | Power::Unrecognised(_))
             | (DesiredState::Running, Power::Running | Power::Starting | Power::Unrecognised(_)) => None,
         };
@@ -297,7 +305,7 @@ impl<'a> Draft<'a> {
             all.push(pending(self.input, "desiredState", from, to, Impact::None, self.waits.clone()));
         }
         if let Some(step) = &self.step {
-            all.push(pending(self.input, step.field, "", "", Impact::None, None));
+            all.push(pending(self.input, step.field, &step.from, &step.to, Impact::None, None));
         }
         all
     }
@@ -308,6 +316,7 @@ impl<'a> Draft<'a> {
         let refused = self.rejected() && (self.reshaped(change) || !change.field.is_capacity());
         let (impact, waits) = match &self.image {
             _ if refused => (Impact::Refused, None),
+            _ if self.is_forbidden(change) => (Impact::Refused, self.forbidden.clone()),
             Some((impact, text)) if self.kept_by_image(change) || !live && on => {
                 let impact = if *impact == Impact::Refused { Impact::Refused } else { restart };
                 (impact, Some(text.clone()))

@@ -69,6 +69,9 @@ impl Kind for FleetKind {
                     diff::Field::ALL
                         .into_iter()
                         .any(|f| f.path() == path && f.clearing().is_some_and(|c| patch.clear.contains(&c)))
+                        // The whole takes its part with it.
+                        || path == diff::Field::SecurityGroupIds.path()
+                            && patch.clear.contains(&AttributeToDelete::VpcConfiguration)
                 };
                 status.internal.applied.fields.retain(|path| !cleared(path));
                 Some(status)
@@ -362,8 +365,23 @@ fn present(
     };
     let owner = ownership::owner::<FleetKind>(scope, input.object, &tagged.tags);
     let known = Known::Foreign;
+    match owner {
+        Owner::Ours => return run::plan(input, wanted, scope, state, facts, tagged),
+        // Whose it is not is said by a read of this pass alone.
+        Owner::Nobody | Owner::Restored | Owner::Other if tagged.began < input.now => {
+            return look(input, [FleetLook::Tags].into());
+        }
+        Owner::Nobody if policies.adoption == AdoptionPolicy::Never || !scope.allow.adoption => {
+            if let Some(rest) = just_made(input, facts, tagged) {
+                let text = "AWS does not show the tags of the new fleet yet".to_owned();
+                let verdict = Verdict::Working(Waiting::Creating, text);
+                return waiting(input, Some(wanted), Known::Nothing, verdict, rest);
+            }
+        }
+        Owner::Nobody | Owner::Restored | Owner::Other => {}
+    }
     match (owner, policies.adoption, scope.allow.adoption) {
-        (Owner::Ours, _, _) => run::plan(input, wanted, scope, state, facts, tagged),
+        (Owner::Ours, _, _) => look(input, [FleetLook::Tags].into()),
         (Owner::Nobody | Owner::Restored, AdoptionPolicy::IfExists, true) => {
             beside::adopt(input, wanted, scope, state, facts, tagged)
         }
@@ -383,6 +401,16 @@ fn present(
             stalled(input, Some(wanted), known, Stall::NotOwned, text)
         }
     }
+}
+
+/// How soon to look again, if this fleet without any tag of ours may be the one that we have just made: AWS's tags may
+/// show later than the fleet.
+fn just_made(input: &Input<'_, FleetKind>, facts: &FleetFacts, tagged: &Tagged) -> Option<Duration> {
+    let stamps = report::earlier(input.object);
+    let intent = stamps.internal.intent.as_ref().map(|i| i.at);
+    let ours = intent.is_some() || stamps.arn.as_ref() == Some(&facts.arn);
+    let since = intent.map_or(input.quiet_since, |at| at.max(input.quiet_since));
+    (ours && believed(tagged.began, since).is_err()).then_some(Duration::from_secs(2))
 }
 
 /// Whether tags are new enough to go by: an hour, moved by up to a quarter per object so that many fleets do not ask at once.

@@ -38,7 +38,8 @@ pub fn plan(
     if draft.differences.iter().any(|d| d.field == Field::IamRoleArn && !d.clear)
         && let Some(text) = super::forbidden_role(wanted, scope)
     {
-        return draft.stalled(Stall::NotAllowed, text);
+        // Only this difference is left out: the fleet runs with the role that it has.
+        draft.forbidden = Some(text);
     }
     let tags = beside::tags(&draft, scope);
     if tags.is_none() {
@@ -229,6 +230,9 @@ impl Draft<'_> {
     /// Nothing to send: say where things stand.
     fn rest(self) -> Plan<FleetKind> {
         let verdict = match (&self.internal.rejected, &self.image) {
+            _ if self.forbidden.is_some() => {
+                Verdict::Stalled(Stall::NotAllowed, self.forbidden.clone().unwrap_or_default())
+            }
             (Some(refusal), _) => {
                 let text = format!("AWS refused the update: {}: {}", refusal.code, refusal.message);
                 Verdict::Stalled(Stall::Rejected, text)
@@ -248,7 +252,9 @@ impl Draft<'_> {
         };
         let news = report::news(self.input, "Update", &verdict);
         let next = match &verdict {
-            Verdict::Ready(_) => Next::Settled(self.wanted.next.as_ref().map(|n| n.at)),
+            Verdict::Ready(_) | Verdict::Stalled(Stall::NotAllowed, _) => {
+                Next::Settled(self.wanted.next.as_ref().map(|n| n.at))
+            }
             Verdict::Working(..) | Verdict::Stalled(..) => Next::Wait(super::AWHILE),
         };
         self.finish(next, verdict, news)
@@ -277,12 +283,6 @@ impl Draft<'_> {
         let verdict = Verdict::Stalled(why, text);
         let news = report::news(self.input, "Observe", &verdict);
         self.finish(Next::Wait(super::AWHILE), verdict, news)
-    }
-
-    fn stalled(self, why: Stall, text: String) -> Plan<FleetKind> {
-        let verdict = Verdict::Stalled(why, text);
-        let news = report::news(self.input, "Update", &verdict);
-        self.finish(Next::Settled(None), verdict, news)
     }
 
     /// Tags are read anew, in this pass, before anything is written.

@@ -43,6 +43,9 @@ pub enum Gate {
     },
 }
 
+/// What a stop waits for that the policy forbids.
+pub const NEVER: &str = "disruption.policy is Never";
+
 /// Decides whether the fleet may be stopped. `since` is when the stop was first wanted.
 pub fn gate(
     wanted: &Wanted<'_>,
@@ -55,7 +58,7 @@ pub fn gate(
     let forced = wanted.stops.force_after.is_some_and(|limit| waited >= limit);
     match (wanted.stops.policy, &wanted.stops.windows) {
         (DisruptionPolicy::Never, WindowsNow::Always | WindowsNow::Open | WindowsNow::Closed { .. }) => {
-            held(Waiting::DisruptionNever, "disruption.policy is Never", LONGEST)
+            held(Waiting::DisruptionNever, NEVER, LONGEST)
         }
         (DisruptionPolicy::Immediate | DisruptionPolicy::WhenIdle, WindowsNow::Closed { next }) => {
             let opens = elapsed(input.now, *next);
@@ -131,11 +134,13 @@ fn counted(wanted: &Wanted<'_>, facts: &FleetFacts) -> Count {
     let capacity = &facts.capacity;
     let fleet_type = facts.fleet_type.unwrap_or(wanted.spec().fleet_type);
     let users = capacity.in_use.unwrap_or(0).max(capacity.active_user_sessions.unwrap_or(0));
+    // AWS leaves a count of zero out beside the others; where it gives none at all, nothing is known.
+    let there = capacity.running.is_some() || capacity.available.is_some();
     let known = match (fleet_type, &facts.power) {
         (FleetType::Elastic, _) => true,
         (FleetType::AlwaysOn | FleetType::OnDemand, Power::Running) => match shared(facts) {
-            true => capacity.active_user_sessions.is_some(),
-            false => capacity.in_use.is_some(),
+            true => capacity.active_user_sessions.is_some() || capacity.in_use.is_some() || there,
+            false => capacity.in_use.is_some() || there,
         },
         (
             FleetType::AlwaysOn | FleetType::OnDemand,

@@ -6,6 +6,7 @@ use crate::api::RECONCILE_REQUESTED_AT;
 use crate::plan::{Answered, Class, Failure, Input, Next, Plan, Seen};
 use kube::ResourceExt;
 
+use super::diff::Field;
 use super::report;
 use super::{FleetCall, FleetKind, FleetPatch};
 
@@ -62,6 +63,12 @@ fn repeats(
     let same = matches!(&answered.call, FleetCall::Update(sent) if **sent == *patch);
     let drain =
         patch.set.compute_capacity.as_ref().is_some_and(|c| c.desired_instances.or(c.desired_sessions) == Some(0));
-    let known = plan.status.pending_changes.iter().any(|c| c.since <= answered.at && c.field != "desiredState");
+    let sends = |path: &str| {
+        Field::ALL.into_iter().any(|f| {
+            f.path() == path
+                && (f.value(&patch.set).is_some() || f.clearing().is_some_and(|c| patch.clear.contains(&c)))
+        })
+    };
+    let known = plan.status.pending_changes.iter().any(|c| c.since <= answered.at && sends(&c.field));
     same && !asked_again && (drain || known)
 }

@@ -140,3 +140,80 @@ fn a_refusal_of_an_older_generation_says_nothing_of_the_new_one() {
     let mended = start.wanting(|spec| spec.desired_state = DesiredState::Running);
     assert_eq!(shown(&mended), is("StartFleet", "Reconciling", "Starting"));
 }
+
+#[test]
+fn tags_that_do_not_show_yet_are_waited_for_and_a_changed_cluster_id_lets_nothing_go() {
+    let mut bed = fleet().tagged(|tags| tags.clear());
+    bed.quiet_since = bed.now;
+    assert_eq!(shown(&bed), is("Wait", "Reconciling", "Creating"));
+    assert_eq!(shown(&bed.clone().after(60)), is("Settled", "Stalled", "NotOwned"));
+    assert_eq!(shown(&bed.deleting()), is("Wait", "Reconciling", "Deleting"));
+    let moved = fleet().tagged(|tags| {
+        tags.insert("windlass.dev/cluster".into(), "another".into());
+    });
+    assert_eq!(shown(&moved.deleting().after(9999)), is("Settled", "Stalled", "NotOwned"));
+}
+
+#[test]
+fn a_role_that_may_not_be_passed_keeps_no_fleet_down() {
+    let role = "arn:aws:iam::111122223333:role/desk".parse().unwrap();
+    let bed = fleet().wanting(|spec| spec.settings.iam_role_arn = Some(role));
+    assert_eq!(shown(&bed), is("Settled", "Stalled", "NotAllowed"));
+    assert_eq!(bed.pass().plan.status.pending_changes[0].impact, crate::api::common::Impact::Refused);
+    assert_eq!(bed.stopped().next(), "StartFleet");
+}
+
+#[test]
+fn an_image_is_judged_only_by_what_aws_says_for_sure() {
+    type Say = fn(&mut ImageFacts);
+    let says: [Say; 3] = [
+        |i| i.state = String::new(),
+        |i| (i.visibility, i.allow_fleet) = (Some("PRIVATE".into()), Some(false)),
+        |i| i.platform = Some("WINDOWS".into()),
+    ];
+    for say in says {
+        let mut bed = fleet();
+        bed.facts().settings.platform = Some("WINDOWS_SERVER_2022".into());
+        bed = bed.wanting_image("v2").wanting(|spec| spec.settings.platform = Some("WINDOWS_SERVER_2022".into()));
+        say(bed.image.as_mut().unwrap());
+        assert_eq!(bed.next(), "UpdateFleet");
+    }
+}
+
+#[test]
+fn clearing_the_network_forgets_its_groups() {
+    let mut status = FleetStatus::default();
+    status.internal.applied.fields = ["vpcConfig.subnetIds".into(), "vpcConfig.securityGroupIds".into()].into();
+    let clear = [AttributeToDelete::VpcConfiguration].into();
+    let patch = FleetPatch { name: "desk".parse().unwrap(), set: FleetSettings::default(), clear };
+    let call = FleetCall::Update(Box::new(patch));
+    let after = <FleetKind as crate::plan::Kind>::after(&status, &call, &Default::default()).unwrap();
+    assert_eq!(after.internal.applied.fields, Default::default());
+}
+
+#[test]
+fn force_after_counts_only_while_users_are_waited_for() {
+    let hour = |d: &mut Disruption| d.force_after = Some("1h".into());
+    let bed = || fleet().wanting_image("v2").with_session().disruption(hour);
+    let never = bed().disruption(|d| d.policy = DisruptionPolicy::Never).later(7200);
+    let idle = never.disruption(|d| d.policy = DisruptionPolicy::WhenIdle);
+    assert_eq!((idle.next(), idle.clone().later(3600).next()), ("Wait".into(), "StopFleet".into()));
+    let mut paused = bed().later(1800).annotated(crate::api::PAUSED, "true").later(7200);
+    paused.object.metadata.annotations = None;
+    assert_eq!((paused.next(), paused.clone().later(3600).next()), ("Wait".into(), "StopFleet".into()));
+}
+
+#[test]
+fn what_is_written_beside_the_fleet_and_its_power_are_said_in_short_words() {
+    let bed = fleet().stopped().wanting(|spec| spec.common.tags = Some([("a".into(), "1".into())].into()));
+    let said = |bed: &Bed| -> Vec<(String, String, String)> {
+        bed.pass().plan.status.pending_changes.into_iter().map(|c| (c.field, c.from, c.to)).collect()
+    };
+    assert_eq!(said(&bed), [is("desiredState", "STOPPED", "Running"), is("tags", "", "a")]);
+    assert_eq!(said(&fleet().wanting_off()), [is("desiredState", "RUNNING", "Stopped")]);
+    let mut drained = fleet().wanting_off().disruption(|d| d.drain = Some(true)).with_session();
+    drained.facts().settings.compute_capacity.as_mut().unwrap().desired_instances = Some(0);
+    drained.count(1);
+    let status = drained.pass().plan.status;
+    assert_eq!(crate::plan::conditions::find(&status.conditions, "Available").unwrap().status, "False");
+}
