@@ -60,6 +60,13 @@ pub const OBSERVED: &str = "managementPolicy is Observe: nothing is written";
 /// What the capacity waits for while it is kept at 0.
 pub const DRAINED: &str = "kept at 0 until the fleet has been stopped";
 
+/// What a change waits for whose stop has been sent.
+pub const BEING_STOPPED: &str = "the fleet is being stopped";
+/// What a change waits for while the capacity is being set to 0.
+pub const CLOSING: &str = "keeping new users out before the fleet is stopped";
+/// What a change waits for once it is.
+pub const EMPTYING: &str = "waiting for unused instances to go before the fleet is stopped";
+
 /// The fields that an image must fit.
 const OF_IMAGE: [Field; 5] =
     [Field::ImageArn, Field::ImageName, Field::InstanceType, Field::MaxSessionsPerInstance, Field::Platform];

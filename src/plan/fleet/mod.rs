@@ -13,6 +13,7 @@ pub mod report;
 pub mod run;
 pub mod state;
 pub mod stop;
+mod unreadable;
 mod unshown;
 pub mod wanted;
 
@@ -99,7 +100,7 @@ fn decide(input: &Input<'_, FleetKind>) -> Plan<FleetKind> {
     }
     let wanted = match Wanted::read(object, input.now) {
         Ok(wanted) => wanted,
-        Err((why, text)) => return stalled(input, None, Known::Nothing, why, text),
+        Err((why, text)) => return unreadable::plan(input, why, text),
     };
     match (input.seen, input.scope) {
         (Seen::NotLooked, _) => look(input, BTreeSet::new()),

@@ -10,7 +10,7 @@ use crate::plan::{Input, News, Next, Plan, Scope};
 
 use super::beside::{self, Step, immutable, user_tags};
 use super::diff::{Difference, Field};
-use super::draft::{Draft, OBSERVED, ON_STOP};
+use super::draft::{BEING_STOPPED, CLOSING, Draft, EMPTYING, OBSERVED, ON_STOP};
 use super::report::{self, Known, Report, trouble};
 use super::state::{FleetFacts, FleetLook, FleetState, Power, Tagged};
 use super::stop::{self, Gate};
@@ -187,18 +187,18 @@ impl Draft<'_> {
         match stop::gate(self.wanted, self.state, self.facts, self.input, since) {
             Gate::Look(what) => self.look([what, FleetLook::Tags].into()),
             Gate::Open => {
-                self.waits = Some("the fleet is being stopped".into());
+                self.waits = Some(BEING_STOPPED.into());
                 let name = self.facts.name.clone();
                 self.send(FleetCall::Stop(name), Waiting::Stopping, "stopping the fleet", done("Stopped", "Stop", note))
             }
             Gate::Drain(call) => {
-                let text = "keeping new users out before the fleet is stopped";
+                let text = CLOSING;
                 (self.waits, self.draining) = (Some(text.into()), true);
                 let note = format!("set the capacity of fleet {} to 0 for a stop", self.facts.name);
                 self.send(call, Waiting::Stopping, text, done("Draining", "Update", note))
             }
             Gate::Draining => {
-                let text = "waiting for unused instances to go before the fleet is stopped";
+                let text = EMPTYING;
                 (self.waits, self.draining) = (Some(text.into()), true);
                 self.wait(Waiting::Stopping, text)
             }

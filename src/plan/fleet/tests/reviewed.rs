@@ -217,3 +217,24 @@ fn what_is_written_beside_the_fleet_and_its_power_are_said_in_short_words() {
     let status = drained.pass().plan.status;
     assert_eq!(crate::plan::conditions::find(&status.conditions, "Available").unwrap().status, "False");
 }
+
+#[test]
+fn a_spec_that_breaks_in_mid_restart_leaves_the_fleet_running_as_it_was() {
+    let broken = |d: &mut Disruption| d.force_after = Some("soon".into());
+    let mut bed = fleet().wanting_image("v2");
+    bed.facts().settings.compute_capacity.as_mut().unwrap().desired_instances = Some(0);
+    bed.count(0);
+    let mut bed = bed.stopped().later(1).disruption(broken);
+    assert_eq!(update(&bed.pass().plan).0, json!({ "computeCapacity": { "desiredInstances": 2 } }));
+    let (sent, end) = super::converge::drive(&mut bed, WhileRunning::Minimal);
+    assert_eq!((sent.join(" "), end.as_str()), ("UpdateFleet StartFleet".into(), "Stalled InvalidSpec"));
+    let mut sent = fleet().wanting_image("v2").disruption(|d| d.policy = DisruptionPolicy::Immediate);
+    assert_eq!(sent.next(), "StopFleet");
+    sent = sent.later(1).stopping().disruption(broken);
+    assert_eq!(
+        (shown(&sent), sent.later(1).stopped().next()),
+        (is("Wait", "Stalled", "InvalidSpec"), "StartFleet".into())
+    );
+    let off = fleet().wanting_off().disruption(|d| d.policy = DisruptionPolicy::Immediate).later(1).stopped();
+    assert_eq!(off.wanting(|spec| spec.desired_state = DesiredState::Running).disruption(broken).next(), "Settled");
+}
