@@ -25,7 +25,7 @@ pub fn plan(input: &Input<'_, FleetKind>, why: Stall, text: String) -> Plan<Flee
     let (state, scope) = match (input.seen, input.scope) {
         (Seen::NotLooked, _) => return look(input, [FleetLook::Tags].into()),
         (Seen::Found(state), Some(scope)) if moved(input.object, scope).is_none() => (state, scope),
-        (Seen::Unknown, _) => return Plan { next: Next::Wait(super::AWHILE), ..look(input, BTreeSet::new()) },
+        (Seen::Unknown, _) => return kept(input, Known::Nothing, why, text, Next::Wait(super::AWHILE)),
         (Seen::Found(_) | Seen::NotAllowed(_), _) => return nothing(text),
     };
     let Some(facts) = &state.fleet else { return nothing(text) };
@@ -65,10 +65,20 @@ fn back_up(input: &Input<'_, FleetKind>, facts: &FleetFacts, why: Stall, text: S
         (Power::Starting | Power::Stopping, _) => (Next::Wait(Duration::from_secs(5)), Vec::new()),
         (Power::Running | Power::Unrecognised(_), _) => return stalled(input, None, Known::Fleet(facts), why, text),
     };
-    // The changes stay until the fleet is up: they say that it was being restarted.
+    Plan { news, ..kept(input, Known::Fleet(facts), why, text, next) }
+}
+
+/// Stalled, with the changes as they were: until the fleet is up they say that it was being restarted.
+fn kept(
+    input: &Input<'_, FleetKind>,
+    known: Known<'_>,
+    why: Stall,
+    text: String,
+    next: Next<FleetKind>,
+) -> Plan<FleetKind> {
     let changes = report::earlier(input.object).pending_changes.clone();
-    let status = Report { changes, ..Report::new(input, Known::Fleet(facts), Verdict::Stalled(why, text)) }.status();
-    Plan { next, status, news }
+    let status = Report { changes, ..Report::new(input, known, Verdict::Stalled(why, text)) }.status();
+    Plan { next, status, news: Vec::new() }
 }
 
 /// The update that gives back what a drain took.
