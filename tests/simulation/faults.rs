@@ -10,7 +10,7 @@ use windlass::engine::stage::Stage;
 
 use super::bench::{histories, history};
 use super::kube::{KubeFault, KubeFaultEffect};
-use super::life::{Part, Scene, difference, parts};
+use super::life::{Life, Part, difference, parts, report};
 
 /// How much longer a step may take: three timeouts of a create, each of which needs certainty before the next.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -101,16 +101,6 @@ fn calls(part: &Part) -> Vec<(String, u32)> {
     each.collect()
 }
 
-fn report<I>(title: &str, results: Vec<(I, Vec<String>)>, name: impl Fn(&I) -> String) {
-    let failed: Vec<String> = results
-        .iter()
-        .filter(|(_, wrong)| !wrong.is_empty())
-        .map(|(input, wrong)| format!("{}:\n  {}", name(input), wrong.join("\n  ")))
-        .collect();
-    println!("{title}: {} runs, {} recovered", results.len(), results.len() - failed.len());
-    assert!(failed.is_empty(), "{} failed\n{}", failed.len(), failed.join("\n"));
-}
-
 #[test]
 fn every_error_of_aws_that_passes_ends_as_if_there_had_been_none() {
     let mut runs = Vec::new();
@@ -128,7 +118,7 @@ fn every_error_of_aws_that_passes_ends_as_if_there_had_been_none() {
     let results = histories(runs, |(part, operation, number, effect, times)| {
         let (part, operation, number, effect, times) = (*part, operation.clone(), *number, effect.clone(), *times);
         history(async move || {
-            let prepare = |life: &mut super::life::Life| {
+            let prepare = |life: &mut Life| {
                 for more in 0..times {
                     // A struck line is taken out of the script, and the others go on counting.
                     life.bench.world.script(Fault::nth(&operation, number + more, effect.clone()));
@@ -179,14 +169,7 @@ fn what_aws_refuses_for_good_is_said_keeps_no_fleet_down_and_is_made_when_a_pers
             life.bench.world.clear_faults();
             life.bench.cluster.poke("life", "1");
             life.bench.cluster.poke("found", "1");
-            let after = |seen: Scene| difference(&seen, &part.scene);
-            let mut differs = after(life.more(part.step, Duration::from_secs(60)).await);
-            for _ in 0..20 {
-                if !differs.is_empty() {
-                    differs = after(life.more(part.step, Duration::from_secs(20)).await);
-                }
-            }
-            wrong.extend(differs);
+            wrong.extend(life.until_it_is(part, Duration::from_secs(60)).await);
             wrong.extend(life.bench.world.violations().iter().map(ToString::to_string));
             wrong
         })
@@ -226,7 +209,7 @@ fn every_error_of_the_api_server_ends_as_if_there_had_been_none() {
     let results = histories(runs, |(part, fault)| {
         let (part, fault) = (*part, *fault);
         history(async move || {
-            let prepare = |life: &mut super::life::Life| {
+            let prepare = |life: &mut Life| {
                 life.bench.cluster.fail(fault);
                 life.start(Stage::unwatched(), Arc::default());
             };

@@ -193,6 +193,14 @@ impl Cluster {
         true
     }
 
+    /// Somebody takes the finalizers off and deletes it.
+    pub fn force_delete(&self, name: &str) {
+        let mut store = self.lock();
+        if store.objects.remove(&id(name)).is_some() {
+            store.tell(Sight::Gone(id(name)));
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Store> {
         self.state.lock().unwrap()
     }

@@ -26,7 +26,7 @@ const SEEDS: u64 = 200;
 const STEPS: usize = 30;
 /// The names that objects and fleets have.
 const NAMES: [&str; 3] = ["a", "b", "c"];
-const RESYNC: Duration = Duration::from_secs(60);
+const RESYNC: Duration = Duration::from_secs(120);
 const UID: &str = "windlass.dev/uid";
 
 /// What happens in one step.
@@ -170,6 +170,7 @@ impl History {
         match step {
             Step::Create => self.create(name),
             Step::Edit => self.edit(name),
+            Step::Delete if self.bench.cluster.get(name).is_none_or(|o| o.metadata.deletion_timestamp.is_some()) => {}
             Step::Delete => {
                 let keeps = self.rng.random_bool(0.2);
                 self.bench.cluster.edit(name, |spec| {
@@ -248,7 +249,7 @@ impl History {
             }
             Step::AnotherTakesOver => {
                 if let Some((process, freezer)) = self.leader.take() {
-                    process.lose_lease();
+                    process.lease.lose();
                     self.former.push((process, freezer));
                 }
                 // The one that led before may lead again, with all that it remembers.
@@ -256,7 +257,7 @@ impl History {
                     true => {
                         let (process, freezer) = self.former.remove(0);
                         freezer.thaw();
-                        process.take_lease();
+                        process.lease.take();
                         self.leader = Some((process, freezer));
                     }
                     false => self.lead(),
@@ -313,7 +314,7 @@ impl History {
             return;
         }
         if let Some((process, freezer)) = self.leader.take() {
-            process.lose_lease();
+            process.lease.lose();
             freezer.freeze();
             self.former.push((process, freezer));
         }
@@ -400,7 +401,7 @@ impl History {
             self.end_sessions(name);
             self.bench.cluster.poke(name, "the end");
         }
-        sleep(Duration::from_secs(1200)).await;
+        sleep(Duration::from_secs(900)).await;
         self.check();
         let quiet_since = self.bench.now();
         sleep(RESYNC * 3).await;
@@ -435,7 +436,7 @@ impl History {
             self.bench.world.disassociate(name, "desk");
             self.bench.cluster.delete(name);
         }
-        sleep(Duration::from_secs(900)).await;
+        sleep(Duration::from_secs(600)).await;
         self.check();
         for object in self.bench.cluster.objects() {
             let uid = object.metadata.uid.clone().unwrap();
