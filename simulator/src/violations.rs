@@ -85,6 +85,8 @@ pub(crate) fn before(state: &mut State, call: &Call<'_>, caller: &Caller) {
     let clusters = state.clusters.get(&caller.root_key).cloned().unwrap_or_default();
     let may_stop = state.may_stop_sessions.clone();
     let (rules, lag) = (state.settings.rules, state.settings.visibility_lag);
+    let seen = target_tags(state.seen(&call.place), call);
+    let known_as_own = seen.is_some_and(|tags| foreign(&tags, &clusters).is_none());
     let place = state.timeline(&call.place).now(call.now);
     let mut found: Vec<(Rule, String)> = Vec::new();
     if call.operation.starts_with("Create") && crate::appstream::mutates(call.operation) {
@@ -92,7 +94,8 @@ pub(crate) fn before(state: &mut State, call: &Call<'_>, caller: &Caller) {
             found.push((Rule::UntaggedCreate, "without ownership tags".to_owned()));
         }
     } else if let Some(tags) = target_tags(place, call) {
-        let foreign = foreign(&tags, &clusters);
+        // A caller that reads late goes by what the tags were.
+        let foreign = foreign(&tags, &clusters).filter(|_| !known_as_own);
         let adopts = call.operation == "TagResource" && may_adopt(&tags, &sent);
         if let Some(why) = foreign.filter(|_| !adopts) {
             found.push((Rule::ForeignWrite, why));

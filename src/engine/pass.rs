@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use crate::api::{FINALIZER, PAUSED, RECONCILE_REQUESTED_AT};
 use crate::aws::AwsPort;
 use crate::aws::gate::Urgency;
-use crate::plan::{Input, Kind, News, Next, Plan, Scope, Seen, Status};
+use crate::plan::{Answered, Input, Kind, News, Next, Plan, Scope, Seen, Status};
 use crate::telemetry::labels::PassOutcome;
 
 use super::Engine;
@@ -121,16 +121,17 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
 
     pub(super) fn plan(&self, known: &Known<K>) -> Plan<K> {
         let (object, scope, seen) = (&*known.object, &known.scope, &known.seen);
-        let (failure, last_write) = self.memory(|memory| {
+        let (failure, last_write, answered) = self.memory(|memory| {
             let failure = match seen {
                 Seen::Unknown => &memory.read_failure,
                 Seen::NotLooked | Seen::NotAllowed(_) | Seen::Found(_) => &memory.write_failure,
             };
-            (failure.clone(), memory.last_write)
+            let answered = memory.last_sent.clone().map(|(call, at)| Answered { call, at });
+            (failure.clone(), memory.last_write, answered)
         });
         let quiet_since = last_write.map_or(self.term, |at| at.max(self.term));
-        let input =
-            Input { now: self.now, object, scope: scope.as_ref(), seen, failure: failure.as_ref(), quiet_since };
+        let (scope, failure, answered) = (scope.as_ref(), failure.as_ref(), answered.as_ref());
+        let input = Input { now: self.now, object, scope, seen, failure, quiet_since, answered };
         let plan = K::plan(&input);
         let annotations = object.annotations();
         match annotations.get(PAUSED).map(String::as_str) {

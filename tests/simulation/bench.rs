@@ -44,7 +44,6 @@ const BEGIN: Duration = Duration::from_secs(1_800_000_000);
 const WAY: Duration = Duration::from_millis(20);
 
 type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-pub type Operator = Engine<FleetKind, Cluster, Adopting<AppStream>>;
 
 /// One AWS and one API server.
 pub struct Bench {
@@ -127,8 +126,9 @@ impl Bench {
         };
         let (leads, led) = watch::channel(LeaseState::Held { taken_at: self.now() });
         let engine = Engine::new(parts, led);
-        let task = tokio::spawn(Arc::clone(&engine).run(cluster.sights(), 1, || {}));
-        Process { engine, lease, leads, task, clock: Arc::clone(&self.clock) }
+        let task = tokio::spawn(engine.run(cluster.sights(), 1, || {}));
+        let lease = Holder { flag: lease, leads, clock: Arc::clone(&self.clock), lost: Arc::default() };
+        Process { lease, task }
     }
 
     /// Makes a fleet as a person with the console would: nobody judges it.
@@ -194,24 +194,39 @@ pub fn spec() -> FleetSpec {
 
 /// An operator at work. Dropping it is a crash: everything in its memory is gone, what is on the wire arrives.
 pub struct Process {
-    pub engine: Arc<Operator>,
-    lease: Arc<Flag>,
-    leads: watch::Sender<LeaseState>,
+    pub lease: Holder,
     task: JoinHandle<()>,
-    clock: Clock,
 }
 
-impl Process {
-    /// It is told that it does not lead any more.
-    pub fn lose_lease(&self) {
-        self.lease.0.store(false, Ordering::SeqCst);
+/// The lease as one operator holds it.
+#[derive(Clone)]
+pub struct Holder {
+    flag: Arc<Flag>,
+    leads: watch::Sender<LeaseState>,
+    clock: Clock,
+    lost: Arc<Mutex<Option<Timestamp>>>,
+}
+
+impl Holder {
+    /// It does not lead any more.
+    pub fn lose(&self) {
+        self.flag.0.store(false, Ordering::SeqCst);
         self.leads.send_replace(LeaseState::Standby);
+        *self.lost.lock().unwrap() = Some((self.clock)());
     }
 
-    /// It leads again.
-    pub fn take_lease(&self) {
-        self.lease.0.store(true, Ordering::SeqCst);
+    /// It leads again, in a new term.
+    pub fn take(&self) {
+        self.flag.0.store(true, Ordering::SeqCst);
         self.leads.send_replace(LeaseState::Held { taken_at: (self.clock)() });
+    }
+
+    /// How many requests were made since the lease was lost; what was on the wire by then is none of them.
+    pub fn written_since_lost(&self, bench: &Bench) -> usize {
+        let Some(lost) = *self.lost.lock().unwrap() else { return 0 };
+        let arrived = lost + WAY;
+        let kube = bench.cluster.writes().into_iter().filter(|write| write.at > arrived).count();
+        kube + bench.aws_writes().into_iter().filter(|write| write.at > arrived).count()
     }
 }
 
@@ -289,6 +304,51 @@ impl Crash {
             })
         }));
         (Self { effects, crashed }, stage)
+    }
+}
+
+/// Freezes a process at the next effect, as SIGSTOP does; what is on the wire arrives.
+#[derive(Clone)]
+pub struct Freezer(watch::Sender<bool>);
+
+impl Freezer {
+    pub fn new() -> (Self, Stage) {
+        let frozen = watch::Sender::new(false);
+        let watched = frozen.clone();
+        let stage = Stage::watched(Arc::new(move |_| {
+            let mut frozen = watched.subscribe();
+            Box::pin(async move {
+                frozen.wait_for(|frozen| !frozen).await.ok();
+            })
+        }));
+        (Self(frozen), stage)
+    }
+
+    pub fn freeze(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub fn thaw(&self) {
+        self.0.send_replace(false);
+    }
+}
+
+impl Crash {
+    /// Tells right before one effect, and lets it go on when told so.
+    pub fn losing_the_lease(number: u64) -> (Arc<Notify>, Stage) {
+        let reached = Arc::new(Notify::new());
+        let told = Arc::clone(&reached);
+        let stage = Stage::watched(Arc::new(move |moment: Moment| {
+            let told = Arc::clone(&told);
+            Box::pin(async move {
+                if moment.number == number && moment.when == When::Before {
+                    told.notify_one();
+                    tokio::task::yield_now().await;
+                    sleep(Duration::from_millis(1)).await;
+                }
+            })
+        }));
+        (reached, stage)
     }
 }
 

@@ -1,15 +1,16 @@
 //! The same life, met with every error of AWS and of the API server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use simulator::{Fault, FaultEffect};
+use simulator::{Fault, FaultEffect, FleetState};
+use windlass::api::Fleet;
 use windlass::engine::stage::Stage;
 
 use super::bench::{histories, history};
 use super::kube::{KubeFault, KubeFaultEffect};
-use super::life::{Part, parts};
+use super::life::{Life, Part, difference, parts, report};
 
 /// How much longer a step may take: three timeouts of a create, each of which needs certainty before the next.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -18,8 +19,20 @@ fn coded(code: &str, status: u16) -> FaultEffect {
     FaultEffect::Coded { code: code.into(), message: "words".into(), status }
 }
 
-/// What passes by itself: the effect, and how many times in a row.
-fn passing() -> Vec<(FaultEffect, u32)> {
+/// What happens to reads: the effect, and how many times in a row.
+fn read_errors() -> Vec<(FaultEffect, u32)> {
+    vec![
+        (FaultEffect::Throttle, 3),
+        (FaultEffect::ServerError, 1),
+        (FaultEffect::AppliedHalfAnswer, 1),
+        (FaultEffect::Hang(Duration::from_secs(3600)), 1),
+        (coded("AccessDeniedException", 403), 1),
+        (coded("ExpiredTokenException", 403), 1),
+    ]
+}
+
+/// What happens to writes and passes by itself.
+fn write_errors() -> Vec<(FaultEffect, u32)> {
     let hour = Duration::from_secs(3600);
     vec![
         (FaultEffect::Throttle, 1),
@@ -36,29 +49,42 @@ fn passing() -> Vec<(FaultEffect, u32)> {
         (coded("ConcurrentModificationException", 400), 1),
         (coded("ConcurrentModificationException", 400), 3),
         (coded("RequestLimitExceededException", 400), 1),
-        (coded("AccessDeniedException", 403), 1),
-        (coded("ExpiredTokenException", 403), 1),
+        (coded("OperationNotPermittedException", 400), 1),
+        (coded("ResourceInUseException", 400), 1),
+        (coded("ResourceNotAvailableException", 400), 1),
     ]
 }
 
-/// What only writes are refused with, once.
-fn refusals() -> Vec<(FaultEffect, u32)> {
-    [
-        "LimitExceededException",
-        "OperationNotPermittedException",
-        "ResourceInUseException",
-        "ResourceNotFoundException",
-        "ResourceNotAvailableException",
-    ]
-    .map(|code| (coded(code, 400), 1))
-    .into()
+/// What lasts until a person does something.
+const LASTING: [(&str, u16); 5] = [
+    ("AccessDeniedException", 403),
+    ("LimitExceededException", 400),
+    ("InvalidParameterCombinationException", 400),
+    ("InvalidRoleException", 400),
+    ("ResourceNotFoundException", 400),
+];
+
+/// The reasons that a person may then read.
+fn reasons(operation: &str, code: &str) -> &'static [&'static str] {
+    match (operation, code) {
+        // An update that needed a stop is given up for good, so that the fleet can go on; one that a quota refuses is tried
+        // without its capacity.
+        ("UpdateFleet", "AccessDeniedException") => &["AccessDenied", "Rejected"],
+        ("UpdateFleet", "LimitExceededException") => &["QuotaExceeded", "Rejected", "Updating"],
+        ("UpdateFleet", "ResourceNotFoundException") => &["DependencyNotReady", "Rejected"],
+        ("CreateFleet", "ResourceNotFoundException") => &["AwsBusy"],
+        (_, "ResourceNotFoundException") => &["DependencyNotReady"],
+        (_, "AccessDeniedException") => &["AccessDenied"],
+        (_, "LimitExceededException") => &["QuotaExceeded"],
+        _ => &["Rejected"],
+    }
 }
 
 fn writes(operation: &str) -> bool {
     !["Describe", "List", "Get"].iter().any(|verb| operation.starts_with(verb))
 }
 
-/// Each write of each part, and of the reads the first and the last of each operation: its number among those calls.
+/// Each write of a part, and the first and the last read of each operation: its number among those calls.
 fn calls(part: &Part) -> Vec<(String, u32)> {
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     for operation in &part.requests {
@@ -75,23 +101,13 @@ fn calls(part: &Part) -> Vec<(String, u32)> {
     each.collect()
 }
 
-fn report<I>(title: &str, results: Vec<(I, Vec<String>)>, name: impl Fn(&I) -> String) {
-    let failed: Vec<String> = results
-        .iter()
-        .filter(|(_, wrong)| !wrong.is_empty())
-        .map(|(input, wrong)| format!("{}:\n  {}", name(input), wrong.join("\n  ")))
-        .collect();
-    println!("{title}: {} runs, {} recovered", results.len(), results.len() - failed.len());
-    assert!(failed.is_empty(), "{} failed\n{}", failed.len(), failed.join("\n"));
-}
-
 #[test]
 fn every_error_of_aws_that_passes_ends_as_if_there_had_been_none() {
     let mut runs = Vec::new();
     for part in parts() {
         for (operation, number) in calls(part) {
-            let more = if writes(&operation) { refusals() } else { Vec::new() };
-            for (effect, times) in passing().into_iter().chain(more) {
+            let errors = if writes(&operation) { write_errors() } else { read_errors() };
+            for (effect, times) in errors {
                 // While a schedule goes on, there is no time for three of them.
                 if !part.step.waits_for_the_clock() || times == 1 {
                     runs.push((part, operation.clone(), number, effect, times));
@@ -102,7 +118,7 @@ fn every_error_of_aws_that_passes_ends_as_if_there_had_been_none() {
     let results = histories(runs, |(part, operation, number, effect, times)| {
         let (part, operation, number, effect, times) = (*part, operation.clone(), *number, effect.clone(), *times);
         history(async move || {
-            let prepare = |life: &mut super::life::Life| {
+            let prepare = |life: &mut Life| {
                 for more in 0..times {
                     // A struck line is taken out of the script, and the others go on counting.
                     life.bench.world.script(Fault::nth(&operation, number + more, effect.clone()));
@@ -115,6 +131,58 @@ fn every_error_of_aws_that_passes_ends_as_if_there_had_been_none() {
     report("errors of AWS", results, |(part, operation, number, effect, times)| {
         format!("{:?}: {operation} {number}: {effect:?} x {times}", part.step)
     });
+}
+
+#[test]
+fn what_aws_refuses_for_good_is_said_keeps_no_fleet_down_and_is_made_when_a_person_has_mended_it() {
+    let mut runs = Vec::new();
+    for part in parts().iter().filter(|part| !part.step.waits_for_the_clock()) {
+        let operations: BTreeSet<&String> = part.requests.iter().filter(|operation| writes(operation)).collect();
+        for operation in operations {
+            for (code, status) in LASTING {
+                runs.push((part, operation.clone(), code, status));
+            }
+        }
+    }
+    let results = histories(runs, |(part, operation, code, status)| {
+        let (part, operation, code, status) = (*part, operation.clone(), *code, *status);
+        history(async move || {
+            let mut life = part.begin();
+            life.bench.world.script(Fault::every(&operation, coded(code, status)));
+            life.start(Stage::unwatched(), Arc::default());
+            let refused = life.step(part.step, part.seconds).await;
+            let mut wrong = Vec::new();
+            let objects = life.bench.cluster.objects();
+            let told = objects.iter().any(|object| {
+                let ready = condition(object, "Ready");
+                ready.0 == "False" && reasons(&operation, code).contains(&ready.1.as_str())
+            });
+            // Where capacity cannot be set to 0, a stop does without.
+            if !told && !difference(&refused, &part.scene).is_empty() {
+                wrong.extend(objects.iter().map(|object| format!("Ready is {:?}", condition(object, "Ready"))));
+            }
+            let fleets = life.bench.world.fleets();
+            if operation == "UpdateFleet" && fleets.iter().any(|fleet| fleet.state != FleetState::Running) {
+                wrong.push("a fleet is down".into());
+            }
+            // A person mends it, and says so.
+            life.bench.world.clear_faults();
+            life.bench.cluster.poke("life", "1");
+            life.bench.cluster.poke("found", "1");
+            wrong.extend(life.until_it_is(part, Duration::from_secs(60)).await);
+            wrong.extend(life.bench.world.violations().iter().map(ToString::to_string));
+            wrong
+        })
+    });
+    report("lasting refusals of AWS", results, |(part, operation, code, _)| {
+        format!("{:?}: {operation}: {code}", part.step)
+    });
+}
+
+fn condition(object: &Fleet, name: &str) -> (String, String) {
+    let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let found = conditions.iter().find(|condition| condition.type_ == name);
+    found.map(|found| (found.status.clone(), found.reason.clone())).unwrap_or_default()
 }
 
 #[test]
@@ -141,7 +209,7 @@ fn every_error_of_the_api_server_ends_as_if_there_had_been_none() {
     let results = histories(runs, |(part, fault)| {
         let (part, fault) = (*part, *fault);
         history(async move || {
-            let prepare = |life: &mut super::life::Life| {
+            let prepare = |life: &mut Life| {
                 life.bench.cluster.fail(fault);
                 life.start(Stage::unwatched(), Arc::default());
             };

@@ -122,6 +122,10 @@ impl Cluster {
         self.lock().faults.push_back(fault);
     }
 
+    pub fn clear_faults(&self) {
+        self.lock().faults.clear();
+    }
+
     /// How many mutating requests the operator has made.
     pub fn mutations(&self) -> u64 {
         self.lock().mutations
@@ -187,6 +191,14 @@ impl Cluster {
         store.put(id(name), object);
         store.collect(&id(name));
         true
+    }
+
+    /// Somebody takes the finalizers off and deletes it.
+    pub fn force_delete(&self, name: &str) {
+        let mut store = self.lock();
+        if store.objects.remove(&id(name)).is_some() {
+            store.tell(Sight::Gone(id(name)));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {

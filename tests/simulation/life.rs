@@ -13,7 +13,7 @@ use windlass::api::fleet::PowerPeriod;
 use windlass::engine::EngineSettings;
 use windlass::engine::stage::Stage;
 
-use super::bench::{Bench, Crash, Position, Process, Saved, histories, history, spec};
+use super::bench::{Bench, Crash, Holder, Position, Process, Saved, histories, history, spec};
 
 /// What happens in a part of the life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,9 +40,9 @@ impl Step {
         (Self::InstanceTypeUnderASession, 40),
         (Self::TheSessionEnds, 170),
         // 08:07:30
-        (Self::PowerSchedule, 60),
+        (Self::PowerSchedule, 120),
         (Self::TheScheduleStopsIt, 390),
-        // 08:15
+        // 08:16
         (Self::TheScheduleStartsIt, 150),
         (Self::SomebodyEditsItInAws, 180),
         (Self::TagsAndLessCapacity, 150),
@@ -128,6 +128,10 @@ impl Life {
         self.process = Some(self.bench.start("first", stage));
     }
 
+    pub fn lease(&self) -> Holder {
+        self.process.as_ref().unwrap().lease.clone()
+    }
+
     /// Lives one step, and tells what there is after it.
     pub async fn step(&mut self, step: Step, seconds: u64) -> Scene {
         self.until(self.bench.at(self.end + WARM)).await;
@@ -135,6 +139,17 @@ impl Life {
         self.end += Duration::from_secs(seconds);
         self.until(self.bench.at(self.end)).await;
         self.scene(step, QUIET)
+    }
+
+    /// Lives on until everything is as at the end of that part, then how it differs if it never was.
+    pub async fn until_it_is(&mut self, part: &Part, first: Duration) -> Vec<String> {
+        let mut differs = difference(&self.more(part.step, first).await, &part.scene);
+        for _ in 0..20 {
+            if !differs.is_empty() {
+                differs = difference(&self.more(part.step, Duration::from_secs(20)).await, &part.scene);
+            }
+        }
+        differs
     }
 
     /// So much longer, in which nothing may be written.
@@ -163,8 +178,8 @@ impl Life {
             Step::PowerSchedule => {
                 let period = PowerPeriod {
                     name: "day".into(),
-                    stop: "9 8 * * *".into(),
-                    start: "16 8 * * *".into(),
+                    stop: "10 8 * * *".into(),
+                    start: "17 8 * * *".into(),
                     time_zone: None,
                 };
                 cluster.edit("life", |spec| spec.power_schedule = Some(vec![period]));
@@ -225,11 +240,14 @@ impl Life {
     }
 }
 
-/// Without what differs from run to run: times (but those that a schedule says), versions, ids that AWS makes up.
+/// Without what differs from run to run: times (but those that a schedule says), versions, ids that AWS makes up, and that
+/// somebody asked for a pass.
 fn scrubbed(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let kept = members.into_iter().filter(|(key, _)| !["resourceVersion", "id"].contains(&key.as_str()));
+            let kept = members.into_iter().filter(|(key, _)| {
+                !["resourceVersion", "id", "annotations", "lastHandledReconcileAt"].contains(&key.as_str())
+            });
             kept.map(|(key, value)| match key.as_str() {
                 "nextTransition" => (key, value),
                 // AWS's counts in a status may be up to five minutes old.
@@ -288,6 +306,10 @@ pub struct Part {
 }
 
 impl Part {
+    fn effect(&self, number: u64) -> &str {
+        &self.effects[usize::try_from(number).unwrap() - 1]
+    }
+
     /// A life that is about to live this part.
     pub fn begin(&self) -> Life {
         Life::at(Bench::from(&self.before), self.begins)
@@ -368,41 +390,120 @@ pub fn parts() -> &'static [Part] {
     })
 }
 
+/// Says how many runs recovered, and fails with what is wrong with the others.
+pub fn report<I>(title: &str, results: Vec<(I, Vec<String>)>, name: impl Fn(&I) -> String) {
+    let failed: Vec<String> = results
+        .iter()
+        .filter(|(_, wrong)| !wrong.is_empty())
+        .map(|(input, wrong)| format!("{}:\n  {}", name(input), wrong.join("\n  ")))
+        .collect();
+    println!("{title}: {} runs, {} recovered", results.len(), results.len() - failed.len());
+    assert!(failed.is_empty(), "{} failed\n{}", failed.len(), failed.join("\n"));
+}
+
+/// Every effect of every part, by its number.
+fn effects() -> Vec<(&'static Part, u64)> {
+    parts().iter().flat_map(|part| (1..).zip(&part.effects).map(move |(number, _)| (part, number))).collect()
+}
+
+/// Those that change something.
+fn mutations() -> Vec<(&'static Part, u64)> {
+    let mut all = effects();
+    all.retain(|(part, number)| !["aws observe", "kube read"].contains(&part.effect(*number)));
+    all
+}
+
 #[test]
 fn a_crash_at_any_effect_ends_as_if_there_had_been_none() {
-    let mut runs = Vec::new();
-    let mut effects = 0;
-    for part in parts() {
-        effects += part.effects.len();
-        for number in 1..=part.effects.len() {
-            for position in [Position::Before, Position::Unanswered, Position::After] {
-                runs.push((part, number, position));
-            }
-        }
-    }
-    let results = histories(runs, |(part, number, position)| {
-        let (part, number, position) = (*part, *number as u64, *position);
+    let positions = [Position::Before, Position::Unanswered, Position::After];
+    let effects = effects();
+    let count = effects.len();
+    let runs = effects.into_iter().flat_map(|effect| positions.map(|position| (effect, position))).collect();
+    let results = histories(runs, |((part, number), position)| {
+        let (part, number, position) = (*part, *number, *position);
         history(async move || {
             let (crash, stage) = Crash::at(number, position);
             part.live(Duration::ZERO, |life| life.start(stage, crash.crashed), |_| {}).await
         })
     });
-    let failed: Vec<String> = results
-        .iter()
-        .filter(|(_, wrong)| !wrong.is_empty())
-        .map(|((part, number, position), wrong)| {
-            format!(
-                "{:?} {position:?} effect {number} ({}):\n  {}",
-                part.step,
-                part.effects[number - 1],
-                wrong.join("\n  ")
-            )
+    report(&format!("crash table: {count} effects x 3 positions"), results, |((part, number), position)| {
+        format!("{:?} {position:?} effect {number} ({})", part.step, part.effect(*number))
+    });
+}
+
+#[test]
+fn a_request_that_arrives_after_its_sender_has_died_does_no_harm() {
+    let results = histories(mutations(), |(part, number)| {
+        let (part, number) = (*part, *number);
+        history(async move || {
+            let (crash, stage) = Crash::at(number, Position::OnTheWire);
+            let prepare = |life: &mut Life| {
+                // The next one is there before the request has arrived.
+                life.away = Duration::ZERO;
+                life.start(stage, crash.crashed);
+            };
+            part.live(Duration::ZERO, prepare, |_| {}).await
         })
-        .collect();
-    println!(
-        "crash table: {effects} effects x 3 positions = {} runs, {} recovered",
-        results.len(),
-        results.len() - failed.len()
-    );
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    });
+    report("late requests", results, |(part, number)| {
+        format!("{:?} effect {number} ({})", part.step, part.effect(*number))
+    });
+}
+
+#[test]
+fn who_loses_the_lease_writes_nothing_more_and_who_regains_it_goes_on() {
+    let mut runs = mutations();
+    runs.retain(|(part, _)| !part.step.waits_for_the_clock());
+    let results = histories(runs, |(part, number)| {
+        let (part, number) = (*part, *number);
+        history(async move || {
+            let (reached, stage) = Crash::losing_the_lease(number);
+            let mut life = part.begin();
+            life.start(stage, Arc::default());
+            let lease = life.lease();
+            let loses = tokio::spawn({
+                let lease = lease.clone();
+                async move {
+                    reached.notified().await;
+                    lease.lose();
+                }
+            });
+            life.step(part.step, part.seconds).await;
+            let mut wrong = Vec::new();
+            if !loses.is_finished() {
+                wrong.push("the lease was never lost".into());
+            }
+            let idle = lease.written_since_lost(&life.bench);
+            if idle > 0 {
+                wrong.push(format!("{idle} writes after the lease was lost"));
+            }
+            lease.take();
+            wrong.extend(life.until_it_is(part, Duration::from_secs(100)).await);
+            wrong.extend(life.bench.world.violations().iter().map(ToString::to_string));
+            wrong
+        })
+    });
+    report("lost leases", results, |(part, number)| {
+        format!("{:?} effect {number} ({})", part.step, part.effect(*number))
+    });
+}
+
+#[test]
+fn who_has_just_taken_the_lease_believes_no_absence_that_is_older() {
+    let part = parts().iter().find(|part| part.step == Step::DisplayNameWhileRunning).unwrap();
+    let waited = history(async move || {
+        let mut life = part.begin();
+        life.start(Stage::unwatched(), Arc::default());
+        sleep(Duration::from_secs(5)).await;
+        life.lease().lose();
+        assert!(life.bench.world.delete_fleet_out_of_band("life"));
+        // Somebody else led meanwhile, and may have sent a create that nobody sees yet.
+        sleep(Duration::from_secs(600)).await;
+        let taken = life.bench.now();
+        life.lease().take();
+        sleep(Duration::from_secs(300)).await;
+        let created = life.bench.aws_writes().into_iter().rfind(|write| write.operation == "CreateFleet").unwrap();
+        created.at.duration_since(taken).as_secs()
+    });
+    assert!((60..90).contains(&waited), "created {waited} s after the lease was taken");
 }

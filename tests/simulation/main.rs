@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bench;
+mod engine;
 mod faults;
 mod kube;
 mod life;
+mod random;

@@ -159,6 +159,7 @@ impl AppStream {
         let wrote = |name: &AwsName, there| self.fleets.wrote(&place, name.as_str(), there);
         match call {
             FleetCall::Tag { arn, .. } | FleetCall::Untag { arn, .. } => self.forget_tags(&place, arn),
+            // The next fleet of this name has the same ARN, and tags of its own.
             FleetCall::Create(create) => {
                 self.forget_tags_of(&place, &create.name);
                 wrote(&create.name, Some(result.is_ok()));

@@ -209,6 +209,7 @@ impl People {
             Self::Unknown => {
                 let capacity = &mut bed.facts().capacity;
                 (capacity.in_use, capacity.active_user_sessions) = (None, None);
+                (capacity.running, capacity.available) = (None, None);
             }
         }
     }

@@ -255,7 +255,7 @@ fn what_may_pass_is_tried_for_a_minute_before_a_stopped_fleet_is_started_as_it_w
     let since = at(super::bed::NOW);
     let bed = fleet().stopped().wanting(|spec| spec.settings.description = Some("x".into()));
     let Next::Send(call) = bed.pass().plan.next else { panic!() };
-    for class in [Class::AccessDenied, Class::QuotaExceeded, Class::NotFound] {
+    for class in [Class::AccessDenied, Class::QuotaExceeded, Class::NotFound, Class::Busy] {
         let failing = |bed: Bed| bed.failing(Some(call.clone()), class, "Code", since);
         assert_eq!(failing(bed.clone().after(59)).next(), "UpdateFleet");
         let started = failing(bed.clone().after(60));
@@ -264,7 +264,7 @@ fn what_may_pass_is_tried_for_a_minute_before_a_stopped_fleet_is_started_as_it_w
         let off = failing(bed.clone().wanting_off().after(3600));
         assert_eq!(off.next(), "UpdateFleet", "a fleet that is to be off can wait");
     }
-    for class in [Class::Busy, Class::Throttled, Class::Unavailable] {
+    for class in [Class::Throttled, Class::Unavailable] {
         let failing = |bed: Bed| bed.failing(Some(call.clone()), class, "Code", since);
         assert_eq!(failing(bed.clone().after(599)).next(), "UpdateFleet");
         assert_eq!(failing(bed.clone().after(600)).next(), "StartFleet");
