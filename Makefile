@@ -21,6 +21,7 @@ test: preflight-python control-plane .venv/.installed ## Run every test: Rust, t
 
 bench: preflight ## Measure the release build: prints one table (BENCH_N=2000 adds a size, BENCH_WRITE=1 writes docs/performance.md)
 	cargo build $(CARGO_FLAGS) --workspace --bins --release
+	cargo bench $(CARGO_FLAGS) --workspace --bench plan
 	$(TARGET)/release/testbed bench
 
 # clippy-driver as the compiler of our own crates only: `cargo clippy` would check all dependencies a second time.

@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn plan(object: &Fleet, scope: &Scope, seen: &Seen<FleetState>, now: Timestamp) -> windlass::plan::Plan<FleetKind> {
-    FleetKind::plan(&Input { now, object, scope: Some(scope), seen, failure: None, quiet_since: now })
+    FleetKind::plan(&Input { now, object, scope: Some(scope), seen, failure: None, quiet_since: now, answered: None })
 }
 
 /// A RUNNING fleet that is as wanted, the ordinary case.

@@ -165,7 +165,11 @@ where
         herald: Arc::new(kinds.herald.clone()),
         stage: kinds.stage.clone(),
         metrics: kinds.metrics.clone(),
-        settings: EngineSettings { resync: kinds.settings.resync, ..EngineSettings::default() },
+        settings: EngineSettings {
+            resync: kinds.settings.resync,
+            namespaces: kinds.settings.watch_namespaces.clone(),
+            ..EngineSettings::default()
+        },
     };
     let engine = Engine::new(parts, kinds.leads.clone());
     let watched = watched::<K>(kinds.clients.watches.clone(), &kinds.settings.watch_namespaces);

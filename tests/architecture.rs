@@ -142,6 +142,7 @@ fn says(line: &str, word: &str) -> bool {
     })
 }
 
+#[allow(clippy::unwrap_used)]
 fn sources(under: &Path, root: &Path, all: &mut Vec<Source>) {
     let mut entries: Vec<_> = fs::read_dir(under).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();

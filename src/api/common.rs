@@ -109,7 +109,8 @@ pub struct PendingChange {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub waiting_for: Option<String>,
-    /// When the difference was first seen (RFC 3339); `disruption.forceAfter` counts from it.
+    /// When the difference was first seen (RFC 3339), or, where it was left alone at first (`OnStop`, `Observe`, refused),
+    /// since when it is to be carried out; `disruption.forceAfter` counts from it.
     pub since: Timestamp,
 }
 

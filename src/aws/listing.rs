@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::AwsError;
 use super::batch::{Clock, Shared, Snapshot, age, lock};
 use super::gate::Urgency;
+use crate::plan::Class;
 
 /// While fewer reads by name than this were made since the last complete read, another one by name is made: for a handful
 /// of resources a complete read answers no sooner.
@@ -69,6 +70,9 @@ struct Counter {
 #[derive(Default)]
 struct Line {
     by_name_since_all: u32,
+    /// Questions since the last complete read began, and between the two before.
+    asked: u32,
+    asked_before: u32,
     waiting: Vec<String>,
     failed: HashMap<String, (Timestamp, AwsError)>,
 }
@@ -112,6 +116,11 @@ where
         if let Some(known) = self.known(key, name).filter(|known| known.began >= not_before) {
             return Ok(known);
         }
+        {
+            let counter = self.counter(key);
+            let mut line = lock(&counter.line);
+            line.asked = line.asked.saturating_add(1);
+        }
         match urgency {
             Urgency::Urgent => return self.alone(key, name, not_before, source).await,
             Urgency::Routine => {}
@@ -142,7 +151,9 @@ where
     ) -> Result<Arc<Snapshot<All<V>>>, AwsError> {
         let counter = self.counter(key);
         let read = || {
-            lock(&counter.line).by_name_since_all = 0;
+            let mut line = lock(&counter.line);
+            line.by_name_since_all = 0;
+            line.asked_before = std::mem::take(&mut line.asked);
             source.all()
         };
         let all = self.all.since(key, not_before, read).await?;
@@ -256,6 +267,11 @@ where
                 Ok(mine.unwrap_or_else(|| Arc::new(Snapshot { began, value: None })))
             }
             Err(error) => {
+                // How many names one request may hold is not published: where they are too many, each asks alone.
+                if names.len() > 1 && error.class == Class::Rejected {
+                    drop(turn);
+                    return self.alone(key, name, not_before, source).await;
+                }
                 let told = names.into_iter().filter(|asked| asked != name).map(|asked| (asked, (began, error.clone())));
                 lock(&counter.line).failed.extend(told);
                 Err(error)
@@ -270,7 +286,8 @@ where
         let enough = if fresh { pages.max(FEW) } else { FEW };
         let counter = self.counter(key);
         let mut line = lock(&counter.line);
-        if line.by_name_since_all >= enough {
+        // Where one complete read answered many questions the last time, it does so again: a resync of many objects.
+        if line.by_name_since_all >= enough || !fresh && line.asked_before > pages + FEW {
             return false;
         }
         line.by_name_since_all += 1;

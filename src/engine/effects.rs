@@ -25,6 +25,9 @@ const OBSERVE_DEADLINE: Duration = Duration::from_secs(120);
 /// A little more than the SDK's own operation timeout, which should come first.
 const SEND_DEADLINE: Duration = Duration::from_secs(45);
 
+/// How long until an object that the API server denied, and the watch still shows, is looked at again.
+const GONE: Duration = Duration::from_secs(60);
+
 /// AWS refused a write or did not answer.
 pub(super) struct Refusal {
     pub(super) class: Class,
@@ -140,7 +143,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 self.engine.keep(self.id, &object);
                 Ok(object)
             }
-            Ok(None) => Err(Outcome::never(PassOutcome::Released)),
+            // The watch takes out what is really gone.
+            Ok(None) => Err(Outcome::after(PassOutcome::Released, GONE)),
             Err(error) => Err(self.trouble(&error)),
         }
     }
@@ -171,7 +175,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         let wait = match error {
             // The watch brings the newer object; this is for when it does not.
             KubeError::Conflict => Duration::from_millis(200),
-            KubeError::Gone => return Outcome::never(PassOutcome::Released),
+            KubeError::Gone => GONE,
             KubeError::Refused(_) => Duration::from_secs(30),
             KubeError::Unavailable(_) | KubeError::NoLease => Duration::from_secs(2),
         };

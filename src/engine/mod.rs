@@ -49,6 +49,8 @@ use stage::Stage;
 pub struct EngineSettings {
     /// How often every object is looked at without an event.
     pub resync: Duration,
+    /// The namespaces that are watched; empty means all.
+    pub namespaces: Vec<String>,
     /// Passes at once for events: edits and deletions never wait for routine looks.
     pub urgent_workers: usize,
     /// Passes at once for everything.
@@ -57,8 +59,9 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        // A pass mostly waits for AWS at 100 requests a second (`aws::gate`): some tens at once keep that busy.
-        Self { resync: Duration::from_secs(60), urgent_workers: 16, workers: 32 }
+        // A pass mostly waits for AWS, which answers in 50 to 200 ms, at 100 requests a second (`aws::gate`): two dozen at once
+        // keep that busy, and each keeps a connection with its buffers.
+        Self { resync: Duration::from_secs(60), namespaces: Vec::new(), urgent_workers: 8, workers: 16 }
     }
 }
 
@@ -275,7 +278,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             };
             let Some((id, urgency)) = taken else { return };
             let begun = Instant::now();
-            let guarded = AssertUnwindSafe(self.pass(&id, urgency)).catch_unwind();
+            // Boxed: a pass that waits in every idle worker would cost 100 KiB each.
+            let guarded = AssertUnwindSafe(Box::pin(self.pass(&id, urgency))).catch_unwind();
             let outcome = match timeout(PASS_DEADLINE, guarded).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => {

@@ -47,13 +47,18 @@ impl Outcome {
     }
 }
 
+/// The longest that [`backoff`] ever says.
+pub const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+
 /// How long AWS is left alone after the nth failure in a row (from 1). `chance` in 0..1 spreads objects that failed together.
 pub fn backoff(class: Class, nth: u32, chance: f64) -> Duration {
     // (first, longest): what AWS throttles or could not answer is tried soon; what a person must mend is tried slowly.
     let (first, longest) = match class {
         Class::NotSent => (1.0, 10.0),
         Class::InUse | Class::AlreadyExists => (1.0, 30.0),
-        Class::Throttled | Class::Unavailable => (1.0, 60.0),
+        // The gate has slowed down already: each object waits little more.
+        Class::Throttled => (1.0, 10.0),
+        Class::Unavailable => (1.0, 60.0),
         // AWS documents "wait a few minutes"; other tools wait 10 to 30 s.
         Class::Busy => (5.0, 60.0),
         Class::NotFound => (2.0, 60.0),
@@ -77,8 +82,8 @@ mod tests {
     #[test]
     fn backoff_doubles_up_to_its_bound_and_jitter_only_shortens_it_a_little() {
         let seconds = |nth, chance| backoff(Class::Throttled, nth, chance).as_secs_f64();
-        assert_eq!([seconds(1, 0.0), seconds(2, 0.0), seconds(4, 0.0), seconds(40, 0.0)], [1.0, 2.0, 8.0, 60.0]);
-        assert_eq!(seconds(40, 1.0), 45.0);
+        assert_eq!([seconds(1, 0.0), seconds(2, 0.0), seconds(4, 0.0), seconds(40, 0.0)], [1.0, 2.0, 8.0, 10.0]);
+        assert_eq!(seconds(40, 1.0), 7.5);
     }
 
     #[test]

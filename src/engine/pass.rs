@@ -12,12 +12,12 @@ use tracing::{info, warn};
 use crate::api::{FINALIZER, PAUSED, RECONCILE_REQUESTED_AT};
 use crate::aws::AwsPort;
 use crate::aws::gate::Urgency;
-use crate::plan::{Input, Kind, News, Next, Plan, Scope, Seen, Status};
+use crate::plan::{Answered, Input, Kind, News, Next, Plan, Scope, Seen, Status};
 use crate::telemetry::labels::PassOutcome;
 
 use super::Engine;
 use super::memory::Memory;
-use super::outcome::{Again, Outcome};
+use super::outcome::{Again, LONGEST_BACKOFF, Outcome};
 use super::port::{Id, KubeEffect, KubePort};
 
 /// How many times a plan may ask for more to look at: tags, image, sessions and one to spare.
@@ -81,7 +81,10 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         }
         let hold = self.memory(|memory| {
             memory.looked = Some(self.now);
-            memory.hold.filter(|hold| hold.until > self.now)
+            // A clock that was set back must not hold an object for longer than any backoff lasts.
+            memory.hold.filter(|hold| {
+                hold.until > self.now && hold.until.duration_since(self.now).unsigned_abs() <= LONGEST_BACKOFF
+            })
         });
         if let Some(hold) = hold {
             return Err(Outcome::after(PassOutcome::Held, hold.until.duration_since(self.now).unsigned_abs()));
@@ -118,16 +121,17 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
 
     pub(super) fn plan(&self, known: &Known<K>) -> Plan<K> {
         let (object, scope, seen) = (&*known.object, &known.scope, &known.seen);
-        let (failure, last_write) = self.memory(|memory| {
+        let (failure, last_write, answered) = self.memory(|memory| {
             let failure = match seen {
                 Seen::Unknown => &memory.read_failure,
                 Seen::NotLooked | Seen::NotAllowed(_) | Seen::Found(_) => &memory.write_failure,
             };
-            (failure.clone(), memory.last_write)
+            let answered = memory.last_sent.clone().map(|(call, at)| Answered { call, at });
+            (failure.clone(), memory.last_write, answered)
         });
         let quiet_since = last_write.map_or(self.term, |at| at.max(self.term));
-        let input =
-            Input { now: self.now, object, scope: scope.as_ref(), seen, failure: failure.as_ref(), quiet_since };
+        let (scope, failure, answered) = (scope.as_ref(), failure.as_ref(), answered.as_ref());
+        let input = Input { now: self.now, object, scope, seen, failure, quiet_since, answered };
         let plan = K::plan(&input);
         let annotations = object.annotations();
         match annotations.get(PAUSED).map(String::as_str) {
@@ -298,10 +302,13 @@ where
     object.status() != Some(status)
 }
 
-/// Whether the object still says what was planned for.
+/// Whether the object still says what was planned for. Pausing raises no generation, and holds everything.
 fn same_wish<K: Kind>(planned: &K::Object, fresh: &K::Object) -> bool {
+    let paused = |object: &K::Object| object.annotations().get(PAUSED).cloned();
+    let same_pause = paused(planned) == paused(fresh);
     let (planned, fresh) = (planned.meta(), fresh.meta());
     planned.uid == fresh.uid
         && planned.generation == fresh.generation
         && planned.deletion_timestamp.is_some() == fresh.deletion_timestamp.is_some()
+        && same_pause
 }

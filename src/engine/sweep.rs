@@ -22,7 +22,6 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
     pub async fn sweep(&self) -> usize {
         let objects = self.everything();
         let claimed: BTreeSet<_> = objects.iter().filter_map(|o| o.status().and_then(|s| s.arn()).cloned()).collect();
-        let uids: BTreeSet<String> = objects.iter().filter_map(|o| o.uid()).collect();
         let mut swept = BTreeSet::new();
         let mut orphans = 0;
         for object in &objects {
@@ -39,7 +38,12 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             };
             for stray in strays {
                 let Some(owner) = ownership::claim::<K>(&scope, &stray.tags) else { continue };
-                if uids.contains(&owner.uid) {
+                let watched = &self.parts().settings.namespaces;
+                if !watched.is_empty() && !watched.contains(&owner.namespace) {
+                    continue;
+                }
+                // Looked up now: the object may have come while AWS was read.
+                if self.everything().iter().any(|o| o.uid().as_deref() == Some(owner.uid.as_str())) {
                     continue;
                 }
                 orphans += 1;

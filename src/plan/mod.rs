@@ -79,6 +79,17 @@ pub struct Input<'a, K: Kind> {
     /// The latest of our last mutating call for this object and the taking of the lease: "absent" is believed only from a
     /// read that began [`UNCERTAINTY`] after it.
     pub quiet_since: Timestamp,
+    /// The last write of this process that AWS answered: reads that do not show it much later never will.
+    pub answered: Option<&'a Answered<K>>,
+}
+
+/// A write that AWS answered, and when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered<K: Kind> {
+    /// The write.
+    pub call: K::Call,
+    /// When the answer came.
+    pub at: Timestamp,
 }
 
 /// How long after a mutating call, or after the intent of one, its effect may still be unseen: 5 s from the intent to the

@@ -55,6 +55,11 @@ pub fn owner<K: Kind>(scope: &Scope, object: &K::Object, tags: &BTreeMap<String,
     }
 }
 
+/// Whether the tags carry this object's uid, whatever else they say.
+pub fn has_uid_of<K: Kind>(object: &K::Object, tags: &BTreeMap<String, String>) -> bool {
+    object.uid().is_some_and(|uid| tags.get(UID) == Some(&uid))
+}
+
 /// The object that tags name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {

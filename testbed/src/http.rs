@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Asks and returns the answer's text; an error when its status is not 2xx.
 ///
 /// HTTP/1.0: the server answers in one piece and closes, so that no framing has to be read.
+///
+/// # Errors
+/// Nobody listens, no answer comes in time, or it is not 2xx; the text is in the error.
 pub fn ask(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Result<String> {
     let asking = || format!("{method} http://127.0.0.1:{port}{path}");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -36,12 +39,18 @@ pub fn ask(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: 
 }
 
 /// GET, and the answer as JSON.
+///
+/// # Errors
+/// As [`ask`], or the answer is no JSON.
 pub fn get(port: u16, path: &str) -> Result<Value> {
     let text = ask(port, "GET", path, &[], "")?;
     serde_json::from_str(&text).with_context(|| format!("parse the answer to GET {path}"))
 }
 
 /// POST of JSON, and the answer as JSON (null when it is empty).
+///
+/// # Errors
+/// As [`ask`], or the answer is no JSON.
 pub fn post(port: u16, path: &str, body: &Value) -> Result<Value> {
     let text = ask(port, "POST", path, &[("content-type", "application/json")], &body.to_string())?;
     if text.trim().is_empty() {

@@ -5,6 +5,8 @@
 //! as the operator or the simulator, beside it. Neither leaves a process or a folder behind, however the test ends:
 //! each is watched by a small shell that kills and removes when its owner is gone (see [`Scratch`]).
 //!
+//! [`simulator::Simulator`] is our AWS as a running program, with its admin routes.
+//!
 //! The functions that tests call most (those that return no `Result`) panic when they fail, as an assertion does.
 
 mod binaries;
@@ -12,8 +14,10 @@ mod certs;
 mod control_plane;
 mod crds;
 mod daemon;
+pub mod http;
 mod kubeconfig;
 mod scratch;
+pub mod simulator;
 
 pub use binaries::{Binaries, version};
 pub use control_plane::{ControlPlane, Options};

@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use testbed::{http, simulator};
 
 mod bench;
 mod demo;
-mod http;
-mod simulator;
 mod stage;
 
 /// A real Kubernetes control plane, built from source, and what is shown on it.

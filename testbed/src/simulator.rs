@@ -4,11 +4,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::{Daemon, Scratch, free_port, http};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
-use testbed::{Daemon, Scratch, free_port};
-
-use crate::http;
 
 /// A running `windlass-simulator`.
 pub struct Simulator {
@@ -24,6 +22,9 @@ const PERSON: &str = "AKIA123456789012HAND";
 
 impl Simulator {
     /// Starts it on a free loopback port and waits until it answers.
+    ///
+    /// # Errors
+    /// It did not start, or does not answer.
     pub fn start(scratch: &Scratch, program: &Path, flags: &[&str]) -> Result<Self> {
         let port = free_port();
         let mut command = Command::new(program);
@@ -45,33 +46,55 @@ impl Simulator {
         Ok(simulator)
     }
 
+    /// The port that it listens on, for its admin routes.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// What `AWS_ENDPOINT_URL` is set to.
+    #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// What a careful operator never does; empty when all is well.
+    ///
+    /// # Errors
+    /// It does not answer, or not as expected.
     pub fn violations(&self) -> Result<Vec<Value>> {
         list(http::get(self.port, "/_sim/violations")?, "violations")
     }
 
     /// The requests that AWS has received, from the one with this number on (the first is 0).
+    ///
+    /// # Errors
+    /// It does not answer, or not as expected.
     pub fn audit(&self, since: usize) -> Result<Vec<Value>> {
         list(http::get(self.port, &format!("/_sim/audit?since={since}"))?, "entries")
     }
 
     /// Counts of the requests received: `requests`, `mutating`, `by_code` and more.
+    ///
+    /// # Errors
+    /// It does not answer, or not as expected.
     pub fn summary(&self) -> Result<Value> {
         let mut answer = http::get(self.port, "/_sim/audit?summary=1")?;
         Ok(answer["summary"].take())
     }
 
     /// An application that ELASTIC fleets can use, by its name.
+    ///
+    /// # Errors
+    /// It does not answer, or not as expected.
     pub fn put_application(&self, name: &str) -> Result<()> {
         http::post(self.port, "/_sim/applications", &json!({ "name": name })).map(|_| ())
     }
 
     /// A user begins to stream from the fleet through the stack. Returns the session's id.
+    ///
+    /// # Errors
+    /// It does not answer, or not as expected.
     pub fn open_session(&self, stack: &str, fleet: &str, user: &str) -> Result<String> {
         let body = json!({ "stack": stack, "fleet": fleet, "user": user });
         let answer = http::post(self.port, "/_sim/sessions", &body)?;
@@ -80,15 +103,29 @@ impl Simulator {
     }
 
     /// The user leaves.
+    ///
+    /// # Errors
+    /// It does not answer, or not as expected.
     pub fn end_session(&self, id: &str) -> Result<()> {
         http::ask(self.port, "DELETE", &format!("/_sim/sessions/{id}"), &[], "").map(|_| ())
     }
 
-    /// One AppStream call over the JSON protocol, as the aws CLI makes it.
+    /// One AppStream call over the JSON protocol, as a person makes it with the aws CLI.
+    ///
+    /// # Errors
+    /// AWS refuses it.
     pub fn appstream(&self, operation: &str, input: &Value) -> Result<Value> {
+        self.appstream_as(PERSON, operation, input)
+    }
+
+    /// One AppStream call over the JSON protocol, by whoever has this access key.
+    ///
+    /// # Errors
+    /// AWS refuses it.
+    pub fn appstream_as(&self, access_key: &str, operation: &str, input: &Value) -> Result<Value> {
         let target = format!("PhotonAdminProxyService.{operation}");
         // The simulator reads account and region from the signature's scope; it knows no secrets to check one with.
-        let scope = format!("{PERSON}/20260101/us-east-1/appstream/aws4_request");
+        let scope = format!("{access_key}/20260101/us-east-1/appstream/aws4_request");
         let signature = "0".repeat(64);
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date;x-amz-target, Signature={signature}"
@@ -104,11 +141,17 @@ impl Simulator {
     }
 
     /// The fleet as AWS describes it, or nothing when there is none of this name.
+    ///
+    /// # Errors
+    /// It does not answer, or not as expected.
     pub fn fleet(&self, name: &str) -> Result<Option<Value>> {
         Ok(self.fleets()?.into_iter().find(|fleet| fleet.get("Name").and_then(Value::as_str) == Some(name)))
     }
 
     /// All fleets as AWS describes them.
+    ///
+    /// # Errors
+    /// It does not answer, or not as expected.
     pub fn fleets(&self) -> Result<Vec<Value>> {
         let mut fleets = Vec::new();
         let mut input = json!({});

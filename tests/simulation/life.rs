@@ -114,7 +114,7 @@ impl Life {
             scale_in: seconds(4),
             ..Timings::default()
         };
-        let engine = EngineSettings { resync: RESYNC, urgent_workers: 1, workers: 2 };
+        let engine = EngineSettings { resync: RESYNC, urgent_workers: 1, workers: 2, ..EngineSettings::default() };
         Self::at(Bench::new(Settings { timings, ..Settings::default() }, engine), Duration::ZERO)
     }
 

@@ -111,7 +111,7 @@ impl History {
         };
         let lag = seconds(*[0, 0, 2, 20].choose(&mut rng).unwrap());
         let settings = Settings { seed, timings, visibility_lag: lag, page_size: 2, ..Settings::default() };
-        let engine = EngineSettings { resync: RESYNC, urgent_workers: 2, workers: 3 };
+        let engine = EngineSettings { resync: RESYNC, urgent_workers: 2, workers: 3, ..EngineSettings::default() };
         let bench = Bench::new(settings, engine);
         let watch = *[2, 2, 200, 4000].choose(&mut rng).unwrap();
         bench.cluster.watch_lag(Duration::from_millis(watch));

@@ -90,11 +90,20 @@ impl AppStream {
             known = self.fleets.one(&place, name.as_str(), (self.clock)(), Urgency::Urgent, &source).await?;
         }
         let fleet = known.value.as_deref();
+        if fleet.is_none() {
+            self.forget_tags_of(&place, &name);
+        }
         let (client, way) = (&source.client, &source.way);
 
         let image = async {
             match image_ref(object).filter(|_| looks.contains(&FleetLook::Image)) {
-                Some(image) => self.image(client, way, &place, image).await.map(Some),
+                Some(image) => match self.image(client, way, &place, image.clone()).await {
+                    // Who may not read images may still make fleets of them: AWS itself says whether the image will do.
+                    Err(error) if matches!(error.class, Class::AccessDenied | Class::Rejected) => {
+                        Ok(Some(Some(unread(&image))))
+                    }
+                    answer => answer.map(Some),
+                },
                 None => Ok(None),
             }
         };
@@ -215,13 +224,14 @@ impl AppStream {
         Some(tags.tagged.clone())
     }
 
-    fn forget_tags(&self, place: &Place, arn: &Arn) {
-        lock(&self.tags).remove(&(place.clone(), arn.clone()));
+    /// Another fleet under the same name has the same ARN, and other tags.
+    fn forget_tags_of(&self, place: &Place, name: &AwsName) {
+        let resource = format!("fleet/{name}");
+        lock(&self.tags).retain(|(at, arn), _| at != place || arn.resource() != resource);
     }
 
-    fn forget_tags_of(&self, place: &Place, name: &AwsName) {
-        let ends = format!(":fleet/{name}");
-        lock(&self.tags).retain(|(at, arn), _| at != place || !arn.as_str().ends_with(&ends));
+    fn forget_tags(&self, place: &Place, arn: &Arn) {
+        lock(&self.tags).remove(&(place.clone(), arn.clone()));
     }
 
     fn client(&self, scope: &Scope, place: &Place) -> Client {
@@ -312,6 +322,24 @@ fn aws_name(object: &Fleet) -> Result<AwsName, AwsError> {
     let name = object.metadata.name.clone().unwrap_or_default();
     AwsName::try_from(name)
         .map_err(|ill_formed| ours("DescribeFleets", Class::Rejected, "InvalidName", &ill_formed.to_string()))
+}
+
+/// An image of which AWS tells nothing: without a state nothing is held against it.
+fn unread(image: &ImageRef) -> ImageFacts {
+    let (name, arn) = match image {
+        ImageRef::Name(name) => (name.to_string(), None),
+        ImageRef::Arn(arn) => (String::new(), Some(arn.to_string())),
+    };
+    ImageFacts {
+        name,
+        arn,
+        state: String::new(),
+        state_reason: None,
+        platform: None,
+        visibility: None,
+        allow_fleet: None,
+        instance_families: Vec::new(),
+    }
 }
 
 fn existed(object: &Fleet) -> bool {

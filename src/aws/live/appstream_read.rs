@@ -9,7 +9,7 @@ use aws_sdk_appstream::Client;
 use aws_sdk_appstream::types::AuthenticationType;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 
 use super::errors::ours;
 use super::request::Way;
@@ -143,7 +143,8 @@ pub(super) async fn image(client: &Client, way: &Way, image: &ImageRef) -> Resul
             let facts = translate::image(described);
             let same = match image {
                 ImageRef::Name(name) => facts.name == name.as_str(),
-                ImageRef::Arn(arn) => facts.arn.as_deref() == Some(arn.as_str()),
+                // Only the name is required in an answer.
+                ImageRef::Arn(arn) => facts.arn.as_deref().is_none_or(|seen| seen == arn.as_str()),
             };
             if same {
                 found = Some(facts);
@@ -205,9 +206,19 @@ pub(super) async fn sessions(
         .iter()
         .flat_map(|stack| types.iter().map(move |by| sessions_of(client, way, fleet, &stack.name, by.clone()).boxed()))
         .collect();
-    let answers: Vec<Vec<SessionFacts>> = stream::iter(asked).buffered(SESSION_READS_AT_ONCE).try_collect().await?;
-    let by_id: BTreeMap<String, SessionFacts> =
-        answers.into_iter().flatten().map(|session| (session.id.clone(), session)).collect();
+    let answers: Vec<_> = stream::iter(asked).buffered(SESSION_READS_AT_ONCE).collect().await;
+    let mut by_id = BTreeMap::new();
+    for of_one_stack in answers.chunks(types.len()) {
+        let answered = of_one_stack.iter().any(Result::is_ok);
+        for answer in of_one_stack {
+            match answer {
+                Ok(sessions) => by_id.extend(sessions.iter().map(|s| (s.id.clone(), s.clone()))),
+                // A fleet that cannot have users of a type has none of them; that is said of some types, never of all.
+                Err(error) if error.class == Class::Rejected && answered => {}
+                Err(error) => return Err(error.clone()),
+            }
+        }
+    }
     Ok(by_id.into_values().collect())
 }
 

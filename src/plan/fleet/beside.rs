@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::{Arn, Intent};
-use crate::plan::conditions::to_the_second;
+use crate::plan::conditions::{bounded, to_the_second};
 use crate::plan::ownership::PREFIX;
 use crate::plan::reason::{Stall, Verdict, Waiting};
 use crate::plan::{Input, Next, Plan, Scope};
 
+use super::diff::SHORT;
 use super::draft::Draft;
-use super::report::{Known, Report, trouble};
+use super::report::{Known, Report, of_now, trouble};
 use super::run::done;
 use super::state::{FleetFacts, FleetLook, FleetState, Tagged};
 use super::wanted::Wanted;
@@ -22,6 +23,10 @@ pub struct Step {
     pub call: FleetCall,
     /// The spec path that it is for.
     pub field: &'static str,
+    /// What goes or is replaced: keys or ARNs.
+    pub from: String,
+    /// What comes: keys or ARNs.
+    pub to: String,
     /// What it does, in words.
     pub text: &'static str,
 }
@@ -92,12 +97,15 @@ pub fn tags(draft: &Draft<'_>, scope: &Scope) -> Option<Step> {
         .cloned()
         .collect();
     // First away with the old ones: AWS allows 50 in all.
+    let keys = |keys: Vec<&String>| bounded(&keys.into_iter().cloned().collect::<Vec<_>>().join(","), SHORT);
+    let from = keys(gone.iter().chain(set.keys().filter(|key| seen.contains_key(*key))).collect());
+    let to = keys(set.keys().collect());
     let call = match (gone.is_empty(), set.is_empty()) {
         (false, _) => FleetCall::Untag { arn, keys: gone },
         (true, false) => FleetCall::Tag { arn, tags: set },
         (true, true) => return None,
     };
-    Some(Step { call, field: "tags", text: "changing tags" })
+    Some(Step { call, field: "tags", from, to, text: "changing tags" })
 }
 
 /// Applications of an ELASTIC fleet: missing ones are joined; those that we joined and nobody wants now are cut.
@@ -112,7 +120,19 @@ pub fn applications(draft: &Draft<'_>, seen: &BTreeSet<Arn>) -> Option<Step> {
     let calls: Vec<FleetCall> = missing.chain(extra).collect();
     // One that AWS does not take does not keep the others back.
     let other = calls.iter().find(|call| !failed(draft.input, call)).or_else(|| calls.first()).cloned();
-    other.map(|call| Step { call, field: "applicationArns", text: "changing the applications" })
+    let (from, to) = match other.as_ref()? {
+        FleetCall::AssociateApplication { application, .. } => (String::new(), application.to_string()),
+        FleetCall::DisassociateApplication { application, .. } => (application.to_string(), String::new()),
+        FleetCall::Create(_)
+        | FleetCall::Update(_)
+        | FleetCall::Start(_)
+        | FleetCall::Stop(_)
+        | FleetCall::Delete(_)
+        | FleetCall::Tag { .. }
+        | FleetCall::Untag { .. } => (String::new(), String::new()),
+    };
+    let to = bounded(&to, SHORT);
+    other.map(|call| Step { call, field: "applicationArns", from, to, text: "changing the applications" })
 }
 
 /// Takes over a fleet that the spec may take over, by writing our tags on it.
@@ -132,7 +152,7 @@ pub fn adopt(
         return super::look(input, [FleetLook::Tags].into());
     }
     let call = FleetCall::Tag { arn: facts.arn.clone(), tags: wanted.tags(scope) };
-    let failed = input.failure.filter(|f| f.call.as_ref() == Some(&call));
+    let failed = input.failure.filter(|f| f.call.as_ref() == Some(&call) && of_now(f, input));
     let shown = failed.and_then(|f| trouble(f, input.now));
     let verdict = shown.unwrap_or_else(|| Verdict::Working(Waiting::Updating, "taking over the fleet".into()));
     let mut report = Report { wanted: Some(wanted), ..Report::new(input, Known::Fleet(facts), verdict) };

@@ -12,7 +12,7 @@ use crate::plan::{Class, Input, News, Next, Plan, Scope, Seen, UNCERTAINTY};
 
 use super::report::{self, Known, Report};
 use super::run::done;
-use super::state::{FleetFacts, FleetLook, FleetState, Power};
+use super::state::{AssociatedStack, FleetFacts, FleetLook, FleetState, Power, Tagged};
 use super::stop::{self, Gate};
 use super::wanted::{Policies, Wanted};
 use super::{FleetCall, FleetKind, believed, look, moved, stalled, waiting};
@@ -122,19 +122,20 @@ fn there(
     match ownership::owner::<FleetKind>(scope, input.object, &tagged.tags) {
         Owner::Ours => {}
         owner @ (Owner::Nobody | Owner::Restored | Owner::Other) => {
-            return not_ours(input, since, state, facts, owner);
+            return not_ours(input, since, state, facts, (owner, tagged));
         }
     }
     let Some(stacks) = &state.stacks else {
         return look(input, [FleetLook::Tags, FleetLook::Stacks].into());
     };
-    if !stacks.is_empty() {
-        let names: Vec<&str> = stacks.iter().map(|s| s.name.as_str()).collect();
-        let text = format!("the fleet is associated with stack {}: take it out first{WAY_OUT}", names.join(", "));
-        let verdict = Verdict::Working(Waiting::DependencyNotReady, text);
-        return waiting(input, None, known, verdict, Duration::from_secs(15));
-    }
+    // The stop comes first: sessions can only be listed by a stack that the fleet is associated with.
+    let joined = joined(stacks);
     match &facts.power {
+        Power::Stopped if !stacks.is_empty() => {
+            let text = format!("the fleet {joined}: take it out first{WAY_OUT}");
+            let verdict = Verdict::Working(Waiting::DependencyNotReady, text);
+            waiting(input, None, known, verdict, Duration::from_secs(15))
+        }
         Power::Stopped => {
             let call = FleetCall::Delete(facts.name.clone());
             let news = done("Deleting", "Delete", format!("deleted fleet {}", facts.name));
@@ -150,8 +151,20 @@ fn there(
         }
         Power::Starting | Power::Running => match Wanted::leaving(input.object, facts.name.clone(), input.now) {
             Err((why, text)) => stalled(input, None, known, why, format!("{text}{WAY_OUT}")),
-            Ok(wanted) => stop(input, since, &wanted, state, facts),
+            Ok(wanted) => stop(input, since, &wanted, state, facts, &hint(stacks, &joined)),
         },
+    }
+}
+
+fn joined(stacks: &[AssociatedStack]) -> String {
+    let names: Vec<&str> = stacks.iter().map(|s| s.name.as_str()).collect();
+    format!("is associated with stack {}", names.join(", "))
+}
+
+fn hint(stacks: &[AssociatedStack], joined: &str) -> String {
+    match stacks {
+        [] => WAY_OUT.to_owned(),
+        [..] => format!("; the fleet {joined}, which must let it go before it is deleted{WAY_OUT}"),
     }
 }
 
@@ -162,12 +175,23 @@ fn not_ours(
     since: Timestamp,
     state: &FleetState,
     facts: &FleetFacts,
-    owner: Owner,
+    (owner, tagged): (Owner, &Tagged),
 ) -> Plan<FleetKind> {
     let stamps = report::earlier(input.object);
     let intent = stamps.internal.intent.as_ref().map_or(since, |i| i.at);
     let another = stamps.created_time.is_some() && stamps.created_time != facts.created_time;
+    let lost = || {
+        let text = format!("fleet {} has lost its ownership tags, so it is not deleted{WAY_OUT}", facts.name);
+        stalled(input, None, Known::Foreign, Stall::NotOwned, text)
+    };
     match (owner, stamps.arn.is_some() && !another) {
+        // Another cluster's id beside our own uid: the operator's id was changed, or somebody wrote the tag.
+        (Owner::Other, _) if ownership::has_uid_of::<FleetKind>(input.object, &tagged.tags) => lost(),
+        (Owner::Nobody, true) if super::just_made(input, facts, tagged).is_some() => {
+            let text = format!("AWS does not show the tags of the new fleet yet{WAY_OUT}");
+            let verdict = Verdict::Working(Waiting::Deleting, text);
+            waiting(input, None, Known::Foreign, verdict, Duration::from_secs(2))
+        }
         // Names are unique: if somebody else has it, then we do not, once nothing of ours can be under way.
         (Owner::Other, _) | (Owner::Nobody | Owner::Restored, false) => {
             match believed(state.began, input.quiet_since.max(since).max(intent)) {
@@ -179,10 +203,7 @@ fn not_ours(
                 }
             }
         }
-        (Owner::Nobody | Owner::Restored, true) => {
-            let text = format!("fleet {} has lost its ownership tags, so it is not deleted{WAY_OUT}", facts.name);
-            stalled(input, None, Known::Foreign, Stall::NotOwned, text)
-        }
+        (Owner::Nobody | Owner::Restored, true) => lost(),
         (Owner::Ours, _) => look(input, [FleetLook::Tags].into()),
     }
 }
@@ -193,24 +214,25 @@ fn stop(
     wanted: &Wanted<'_>,
     state: &FleetState,
     facts: &FleetFacts,
+    hint: &str,
 ) -> Plan<FleetKind> {
     let name = facts.name.clone();
     match stop::gate(wanted, state, facts, input, since) {
         Gate::Look(what) => look(input, [what, FleetLook::Tags, FleetLook::Stacks].into()),
         Gate::Open => {
             let news = done("Stopped", "Stop", format!("stopped fleet {name} to delete it"));
-            send(input, facts, FleetCall::Stop(name), "stopping the fleet", Some(news))
+            send_hinting(input, facts, FleetCall::Stop(name), "stopping the fleet", Some(news), hint)
         }
         Gate::Drain(call) | Gate::Held { drain: Some(call), .. } => {
             let news = done("Draining", "Update", format!("set the capacity of fleet {name} to 0 to delete it"));
-            send(input, facts, call, "keeping new users out", Some(news))
+            send_hinting(input, facts, call, "keeping new users out", Some(news), hint)
         }
         Gate::Draining => {
-            let verdict = Verdict::Working(Waiting::Deleting, format!("waiting for unused instances to go{WAY_OUT}"));
+            let verdict = Verdict::Working(Waiting::Deleting, format!("waiting for unused instances to go{hint}"));
             waiting(input, None, Known::Fleet(facts), verdict, Duration::from_secs(5))
         }
         Gate::Held { why, message, sessions, drain: None, closed: _, again } => {
-            let verdict = Verdict::Working(why, format!("{message} before the fleet is deleted{WAY_OUT}"));
+            let verdict = Verdict::Working(why, format!("{message} before the fleet is deleted{hint}"));
             let news = report::news(input, "Delete", &verdict);
             let report = Report { sessions, ..Report::new(input, Known::Fleet(facts), verdict) };
             Plan { next: Next::Wait(again), status: report.status(), news }
@@ -225,9 +247,20 @@ fn send(
     text: &str,
     news: Option<News>,
 ) -> Plan<FleetKind> {
-    let failed = input.failure.filter(|f| f.call.as_ref() == Some(&call));
+    send_hinting(input, facts, call, text, news, WAY_OUT)
+}
+
+fn send_hinting(
+    input: &Input<'_, FleetKind>,
+    facts: &FleetFacts,
+    call: FleetCall,
+    text: &str,
+    news: Option<News>,
+    hint: &str,
+) -> Plan<FleetKind> {
+    let failed = input.failure.filter(|f| f.call.as_ref() == Some(&call) && report::of_now(f, input));
     let shown = failed.and_then(|f| report::trouble(f, input.now));
-    let verdict = shown.unwrap_or_else(|| Verdict::Working(Waiting::Deleting, text.to_owned())).hinting(WAY_OUT);
+    let verdict = shown.unwrap_or_else(|| Verdict::Working(Waiting::Deleting, text.to_owned())).hinting(hint);
     let status = Report::new(input, Known::Fleet(facts), verdict).status();
     Plan { next: Next::Send(call), status, news: news.into_iter().collect() }
 }

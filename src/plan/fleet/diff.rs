@@ -281,16 +281,35 @@ impl Field {
                 let (Some(w), s) = (&wanted.domain_join_info, seen.domain_join_info.clone().unwrap_or_default()) else {
                     return true;
                 };
-                let same = |w: &Option<String>, s: &Option<String>| w.is_none() || w == s;
+                // AWS gives an empty part back as "" or not at all.
+                let text = |part: &Option<String>| part.clone().unwrap_or_default();
+                let same = |w: &Option<String>, s: &Option<String>| w.is_none() || text(w) == text(s);
                 same(&w.directory_name, &s.directory_name)
                     && same(&w.organizational_unit_distinguished_name, &s.organizational_unit_distinguished_name)
             }
-            // A fleet may have been made with the IAM role's or image's ARN in a form AWS gives back as it was sent.
+            // AWS leaves out what is off.
+            Self::EnableDefaultInternetAccess => {
+                wanted.enable_default_internet_access.unwrap_or(false)
+                    == seen.enable_default_internet_access.unwrap_or(false)
+            }
+            Self::DisableImdsv1 => wanted.disable_imdsv1.unwrap_or(false) == seen.disable_imdsv1.unwrap_or(false),
+            // AWS may give back the image in one of its two names only.
+            Self::ImageName => {
+                let seen_name = match (&seen.image_name, &seen.image_arn) {
+                    (None, Some(arn)) => image_name(arn.as_str()),
+                    (name, _) => name.as_ref().map(|n| n.as_str().to_owned()),
+                };
+                text(&wanted.image_name) == seen_name
+            }
+            Self::ImageArn => match (&seen.image_arn, &seen.image_name) {
+                (None, Some(name)) => {
+                    wanted.image_arn.as_ref().and_then(|arn| image_name(arn.as_str())).as_deref() == Some(name.as_str())
+                }
+                (arn, _) => wanted.image_arn == *arn,
+            },
+            Self::DesiredSessions => same_sessions(wanted, seen),
             Self::InstanceType
-            | Self::ImageName
-            | Self::ImageArn
             | Self::DesiredInstances
-            | Self::DesiredSessions
             | Self::MaxConcurrentSessions
             | Self::MaxSessionsPerInstance
             | Self::SubnetIds
@@ -300,14 +319,12 @@ impl Field {
             | Self::IdleDisconnectTimeoutInSeconds
             | Self::DisplayName
             | Self::Description
-            | Self::EnableDefaultInternetAccess
             | Self::IamRoleArn
             | Self::StreamView
             | Self::Platform
             | Self::UsbDeviceFilterStrings
             | Self::SessionScriptS3Location
-            | Self::RootVolumeConfig
-            | Self::DisableImdsv1 => self.value(wanted).unwrap_or_default() == self.value(seen).unwrap_or_default(),
+            | Self::RootVolumeConfig => self.value(wanted).unwrap_or_default() == self.value(seen).unwrap_or_default(),
         }
     }
 
@@ -344,6 +361,27 @@ impl Field {
             | Self::DisableImdsv1 => self.value(seen).is_some(),
         }
     }
+}
+
+/// The tail of an image's ARN: `arn:…:image/<name>`.
+fn image_name(arn: &str) -> Option<String> {
+    arn.split_once(":image/").map(|(_, name)| name.to_owned())
+}
+
+/// AWS rounds sessions up to whole instances.
+fn same_sessions(wanted: &FleetSettings, seen: &FleetSettings) -> bool {
+    let of = |s: &FleetSettings| s.compute_capacity.clone().unwrap_or_default();
+    let each = seen.max_sessions_per_instance.filter(|each| *each > 0);
+    let found = of(seen);
+    let instances = || found.desired_instances?.checked_mul(each?);
+    let (wish, found) = (of(wanted).desired_sessions, found.desired_sessions.or_else(instances));
+    let rounded = match (wish, each, wanted.max_sessions_per_instance) {
+        (Some(wish), Some(each), wanted) if wanted.is_none_or(|w| w == each) => {
+            (wish / each + i32::from(wish % each > 0)).checked_mul(each)
+        }
+        (_, _, _) => None,
+    };
+    wish == found || (rounded.is_some() && rounded == found)
 }
 
 /// Every difference. `ours` are the paths of clearable fields that we set.

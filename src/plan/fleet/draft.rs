@@ -9,7 +9,7 @@ use crate::api::fleet::{
     ComputeCapacity, DesiredState, Fleet, FleetSettings, Internal, Rejected, SessionsStatus, UpdateType, WhileRunning,
 };
 use crate::plan::conditions::bounded;
-use crate::plan::{Class, Input};
+use crate::plan::{Class, Failure, Input};
 use kube::ResourceExt;
 
 use super::beside::Step;
@@ -43,6 +43,8 @@ pub struct Draft<'a> {
     pub(super) waits: Option<String>,
     /// The image keeps changes back: for good (`Refused`) or for now, and why.
     pub(super) image: Option<(Impact, String)>,
+    /// Why the role that the spec names may not be passed: that difference is left out of everything.
+    pub(super) forbidden: Option<String>,
     /// The capacity is kept at 0 until the stop.
     pub(super) draining: bool,
     /// The sessions that a stop waits for.
@@ -56,7 +58,14 @@ pub const ON_STOP: &str = "updateStrategy.type is OnStop: applied when the fleet
 /// What a change waits for that is only observed.
 pub const OBSERVED: &str = "managementPolicy is Observe: nothing is written";
 /// What the capacity waits for while it is kept at 0.
-const DRAINED: &str = "kept at 0 until the fleet has been stopped";
+pub const DRAINED: &str = "kept at 0 until the fleet has been stopped";
+
+/// What a change waits for whose stop has been sent.
+pub const BEING_STOPPED: &str = "the fleet is being stopped";
+/// What a change waits for while the capacity is being set to 0.
+pub const CLOSING: &str = "keeping new users out before the fleet is stopped";
+/// What a change waits for once it is.
+pub const EMPTYING: &str = "waiting for unused instances to go before the fleet is stopped";
 
 /// The fields that an image must fit.
 const OF_IMAGE: [Field; 5] =
@@ -85,6 +94,7 @@ impl<'a> Draft<'a> {
             internal,
             waits: None,
             image: None,
+            forbidden: None,
             draining: false,
             sessions: None,
             step: None,
@@ -105,21 +115,10 @@ impl<'a> Draft<'a> {
             self.internal.rejected.take().filter(|r| r.generation == generation && left && !asked_again);
         let Some(failure) = self.input.failure else { return };
         let Some(FleetCall::Update(patch)) = &failure.call else { return };
-        let capacity_only = patch.clear.is_empty()
-            && patch.set
-                == FleetSettings { compute_capacity: patch.set.compute_capacity.clone(), ..FleetSettings::default() };
+        let capacity_only = capacity_only(patch);
         // A fleet that should run is not kept down: neither by what a person must mend, nor by AWS's "try again" for ever.
         let down = self.facts.power == Power::Stopped && self.wanted.power == DesiredState::Running;
-        let for_good = match failure.class {
-            Class::Rejected => true,
-            Class::QuotaExceeded | Class::AccessDenied | Class::NotFound => down,
-            Class::AlreadyExists
-            | Class::InUse
-            | Class::Throttled
-            | Class::Busy
-            | Class::Unavailable
-            | Class::NotSent => down && report::lasting(failure),
-        };
+        let for_good = failure.class == Class::Rejected || down && hopeless(failure);
         if failure.generation == generation && for_good && left && !capacity_only && self.internal.rejected.is_none() {
             self.internal.rejected = Some(Rejected {
                 generation,
@@ -135,7 +134,18 @@ impl<'a> Draft<'a> {
 
     /// Whether exactly this call has just been refused for good, or for ten minutes.
     pub(super) fn given_up(&self, call: &FleetCall) -> bool {
-        self.input.failure.is_some_and(|f| f.call.as_ref() == Some(call) && (f.class.is_final() || report::lasting(f)))
+        self.input.failure.filter(|f| f.call.as_ref() == Some(call)).is_some_and(|f| match call {
+            FleetCall::Update(patch) if !capacity_only(patch) => hopeless(f),
+            FleetCall::Update(_)
+            | FleetCall::Create(_)
+            | FleetCall::Start(_)
+            | FleetCall::Stop(_)
+            | FleetCall::Delete(_)
+            | FleetCall::Tag { .. }
+            | FleetCall::Untag { .. }
+            | FleetCall::AssociateApplication { .. }
+            | FleetCall::DisassociateApplication { .. } => f.class.is_final() || hopeless(f),
+        })
     }
 
     /// Judges the image, where it, or what it must fit, changes: what it keeps back is noted. `true` says that it must be
@@ -163,13 +173,17 @@ impl<'a> Draft<'a> {
         change.field.is_capacity() && self.differences.iter().any(|d| d.field == Field::MaxSessionsPerInstance)
     }
 
+    fn is_forbidden(&self, change: &Difference) -> bool {
+        self.forbidden.is_some() && change.field == Field::IamRoleArn && !change.clear
+    }
+
     fn live(&self, change: &Difference) -> bool {
         !self.reshaped(change) && change.field.changes_while_running(self.wanted.spec().fleet_type, self.rule)
     }
 
     /// The changes that need a STOPPED fleet.
     pub(super) fn needing_stop(&self) -> Vec<Difference> {
-        self.differences.iter().filter(|d| !self.live(d)).cloned().collect()
+        self.differences.iter().filter(|d| !self.live(d) && !self.is_forbidden(d)).cloned().collect()
     }
 
     /// The update for a RUNNING fleet, if there is one.
@@ -194,7 +208,8 @@ impl<'a> Draft<'a> {
         if self.rejected() {
             return self.capacity_alone();
         }
-        let now: Vec<Difference> = self.differences.iter().filter(|d| !self.kept_by_image(d)).cloned().collect();
+        let now: Vec<Difference> =
+            self.differences.iter().filter(|d| !self.kept_by_image(d) && !self.is_forbidden(d)).cloned().collect();
         let call = self.patch(&now);
         match self.given_up(&call) && now.iter().any(|d| d.field.is_capacity()) {
             // Whatever else is refused, what a drain took away is put back.
@@ -212,7 +227,7 @@ impl<'a> Draft<'a> {
         let changes: Vec<Difference> = self.differences.iter().filter(|d| d.field.is_capacity()).cloned().collect();
         let reshaped = changes.iter().any(|d| self.reshaped(d));
         let desired = match shared(self.facts) {
-            true => self.facts.capacity.desired_user_sessions,
+            true => self.facts.capacity.desired_user_sessions.or(Some(self.facts.capacity.desired)),
             false => Some(self.facts.capacity.desired),
         };
         match (changes.is_empty(), reshaped, desired) {
@@ -267,7 +282,7 @@ impl<'a> Draft<'a> {
     /// Since when the stop is wanted: for the power state, or for the oldest change that needs it.
     pub(super) fn stop_wanted_since(&self) -> jiff::Timestamp {
         let off = (self.wanted.power == DesiredState::Stopped)
-            .then(|| report::since(self.input, "desiredState", "STOPPED", false));
+            .then(|| report::since(self.input, "desiredState", "Stopped", false));
         let restarts = self.wanted.strategy().kind == UpdateType::Restart && !self.rejected() && self.image.is_none();
         let changes = self.needing_stop().into_iter().filter(|_| restarts);
         let changes = changes.map(|d| report::since(self.input, d.field.path(), &d.to, false));
@@ -287,8 +302,8 @@ impl<'a> Draft<'a> {
         let mut all: Vec<PendingChange> =
             self.differences.iter().map(|change| self.pending_change(change, on)).collect();
         let power = match (self.wanted.power, &self.facts.power) {
-            (DesiredState::Stopped, Power::Running | Power::Starting) => Some("STOPPED"),
-            (DesiredState::Running, Power::Stopped | Power::Stopping) => Some("RUNNING"),
+            (DesiredState::Stopped, Power::Running | Power::Starting) => Some("Stopped"),
+            (DesiredState::Running, Power::Stopped | Power::Stopping) => Some("Running"),
             (DesiredState::Stopped, Power::Stopped | Power::Stopping | Power::Unrecognised(_))
             | (DesiredState::Running, Power::Running | Power::Starting | Power::Unrecognised(_)) => None,
         };
@@ -297,7 +312,7 @@ impl<'a> Draft<'a> {
             all.push(pending(self.input, "desiredState", from, to, Impact::None, self.waits.clone()));
         }
         if let Some(step) = &self.step {
-            all.push(pending(self.input, step.field, "", "", Impact::None, None));
+            all.push(pending(self.input, step.field, &step.from, &step.to, Impact::None, None));
         }
         all
     }
@@ -308,6 +323,7 @@ impl<'a> Draft<'a> {
         let refused = self.rejected() && (self.reshaped(change) || !change.field.is_capacity());
         let (impact, waits) = match &self.image {
             _ if refused => (Impact::Refused, None),
+            _ if self.is_forbidden(change) => (Impact::Refused, self.forbidden.clone()),
             Some((impact, text)) if self.kept_by_image(change) || !live && on => {
                 let impact = if *impact == Impact::Refused { Impact::Refused } else { restart };
                 (impact, Some(text.clone()))
@@ -318,6 +334,30 @@ impl<'a> Draft<'a> {
             Some(_) | None => (restart, self.waits.clone().filter(|wait| !live || wait == OBSERVED)),
         };
         pending(self.input, change.field.path(), &change.from, &change.to, impact, waits)
+    }
+}
+
+/// Whether an update is of the capacity and nothing else.
+fn capacity_only(patch: &FleetPatch) -> bool {
+    let capacity = FleetSettings { compute_capacity: patch.set.compute_capacity.clone(), ..FleetSettings::default() };
+    patch.clear.is_empty() && patch.set == capacity
+}
+
+/// How long AWS may refuse an update of a fleet that is down before the fleet is started without it: a passing refusal
+/// (rights that are not known everywhere yet) is over by then.
+const DOWN: Duration = Duration::from_secs(60);
+
+/// Whether a refusal has lasted too long, over more than one try, to keep a fleet down for it.
+fn hopeless(failure: &Failure<FleetKind>) -> bool {
+    match failure.class {
+        Class::Rejected => true,
+        Class::QuotaExceeded
+        | Class::AccessDenied
+        | Class::NotFound
+        | Class::AlreadyExists
+        | Class::InUse
+        | Class::Busy => report::elapsed(failure.since, failure.at) >= DOWN,
+        Class::Throttled | Class::Unavailable | Class::NotSent => report::lasting(failure),
     }
 }
 

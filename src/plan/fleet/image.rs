@@ -40,23 +40,29 @@ fn judge(wanted: &Wanted<'_>, name: &str, found: &ImageFacts) -> ImageUse {
     let linux = found.platform.as_deref().is_some_and(|p| !p.starts_with("WINDOWS"));
     let shared = wanted.settings().max_sessions_per_instance.is_some();
     let other_platform = match (&wanted.settings().platform, &found.platform) {
+        // WINDOWS is the word of older images for any server version.
+        (Some(wanted), Some(has)) if wanted == "WINDOWS" || has == "WINDOWS" => {
+            !(wanted.starts_with("WINDOWS") && has.starts_with("WINDOWS"))
+        }
         (Some(wanted), Some(has)) => wanted != has,
         (Some(_) | None, _) => false,
     };
+    let kept = found.visibility.as_deref() == Some("SHARED") && found.allow_fleet == Some(false);
     match found.state.as_str() {
-        "AVAILABLE" if found.allow_fleet == Some(false) => {
+        "AVAILABLE" | "" if kept => {
             ImageUse::Not(format!("image {name} is shared without the permission to use it for fleets"))
         }
-        "AVAILABLE" if linux && shared => ImageUse::Not(format!(
+        "AVAILABLE" | "" if linux && shared => ImageUse::Not(format!(
             "image {name} is {}: fleets with several sessions per instance need Windows",
             found.platform.as_deref().unwrap_or_default()
         )),
-        "AVAILABLE" if other_platform => ImageUse::Not(format!(
+        "AVAILABLE" | "" if other_platform => ImageUse::Not(format!(
             "image {name} is {}, but platform says {}",
             found.platform.as_deref().unwrap_or_default(),
             wanted.settings().platform.as_deref().unwrap_or_default()
         )),
-        "AVAILABLE" => ImageUse::Usable,
+        // AWS may leave the state out; it refuses what it does not like.
+        "AVAILABLE" | "" => ImageUse::Usable,
         state @ ("PENDING" | "CREATING" | "COPYING" | "IMPORTING" | "VALIDATING") => {
             ImageUse::NotYet(format!("image {name} is {state}"))
         }

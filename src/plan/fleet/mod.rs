@@ -13,6 +13,8 @@ pub mod report;
 pub mod run;
 pub mod state;
 pub mod stop;
+mod unreadable;
+mod unshown;
 pub mod wanted;
 
 use std::collections::BTreeSet;
@@ -52,29 +54,7 @@ impl Kind for FleetKind {
     type Call = FleetCall;
 
     fn plan(input: &Input<'_, Self>) -> Plan<Self> {
-        let object = input.object;
-        if object.annotations().get(PAUSED).is_some_and(|value| value == "true") {
-            return paused(input);
-        }
-        if let Some(since) = wanted::deleting(object) {
-            return delete::plan(input, since);
-        }
-        let wanted = match Wanted::read(object, input.now) {
-            Ok(wanted) => wanted,
-            Err((why, text)) => return stalled(input, None, Known::Nothing, why, text),
-        };
-        match (input.seen, input.scope) {
-            (Seen::NotLooked, _) => look(input, BTreeSet::new()),
-            (Seen::NotAllowed(text), _) => {
-                stalled(input, Some(&wanted), Known::Nothing, Stall::NotAllowed, text.clone())
-            }
-            (Seen::Unknown, _) | (Seen::Found(_), None) => unseen(input, &wanted),
-            (Seen::Found(state), Some(scope)) => match (moved(object, scope), &state.fleet) {
-                (Some(text), _) => stalled(input, Some(&wanted), Known::Nothing, Stall::AccountMoved, text),
-                (None, None) => absent(input, &wanted, scope, state),
-                (None, Some(facts)) => present(input, &wanted, scope, state, facts),
-            },
-        }
+        unshown::plan(input)
     }
 
     fn after(status: &FleetStatus, call: &FleetCall, reply: &Reply) -> Option<FleetStatus> {
@@ -90,6 +70,9 @@ impl Kind for FleetKind {
                     diff::Field::ALL
                         .into_iter()
                         .any(|f| f.path() == path && f.clearing().is_some_and(|c| patch.clear.contains(&c)))
+                        // The whole takes its part with it.
+                        || path == diff::Field::SecurityGroupIds.path()
+                            && patch.clear.contains(&AttributeToDelete::VpcConfiguration)
                 };
                 status.internal.applied.fields.retain(|path| !cleared(path));
                 Some(status)
@@ -103,6 +86,31 @@ impl Kind for FleetKind {
             | FleetCall::AssociateApplication { .. }
             | FleetCall::DisassociateApplication { .. } => None,
         }
+    }
+}
+
+/// One plan from what is seen, taken at its word.
+fn decide(input: &Input<'_, FleetKind>) -> Plan<FleetKind> {
+    let object = input.object;
+    if object.annotations().get(PAUSED).is_some_and(|value| value == "true") {
+        return paused(input);
+    }
+    if let Some(since) = wanted::deleting(object) {
+        return delete::plan(input, since);
+    }
+    let wanted = match Wanted::read(object, input.now) {
+        Ok(wanted) => wanted,
+        Err((why, text)) => return unreadable::plan(input, why, text),
+    };
+    match (input.seen, input.scope) {
+        (Seen::NotLooked, _) => look(input, BTreeSet::new()),
+        (Seen::NotAllowed(text), _) => stalled(input, Some(&wanted), Known::Nothing, Stall::NotAllowed, text.clone()),
+        (Seen::Unknown, _) | (Seen::Found(_), None) => unseen(input, &wanted),
+        (Seen::Found(state), Some(scope)) => match (moved(object, scope), &state.fleet) {
+            (Some(text), _) => stalled(input, Some(&wanted), Known::Nothing, Stall::AccountMoved, text),
+            (None, None) => absent(input, &wanted, scope, state),
+            (None, Some(facts)) => present(input, &wanted, scope, state, facts),
+        },
     }
 }
 
@@ -273,6 +281,7 @@ fn create(input: &Input<'_, FleetKind>, wanted: &Wanted<'_>, scope: &Scope, stat
     let generation = input.object.metadata.generation.unwrap_or_default();
     let failed = input.failure.filter(|f| f.operation == "CreateFleet");
     let verdict = failed
+        .filter(|f| f.generation == generation)
         .and_then(|f| report::trouble(f, input.now))
         .unwrap_or_else(|| Verdict::Working(Waiting::Creating, "creating the fleet".into()));
     let news = report::news(input, "Create", &verdict);
@@ -357,8 +366,23 @@ fn present(
     };
     let owner = ownership::owner::<FleetKind>(scope, input.object, &tagged.tags);
     let known = Known::Foreign;
+    match owner {
+        Owner::Ours => return run::plan(input, wanted, scope, state, facts, tagged),
+        // Whose it is not is said by a read of this pass alone.
+        Owner::Nobody | Owner::Restored | Owner::Other if tagged.began < input.now => {
+            return look(input, [FleetLook::Tags].into());
+        }
+        Owner::Nobody if policies.adoption == AdoptionPolicy::Never || !scope.allow.adoption => {
+            if let Some(rest) = just_made(input, facts, tagged) {
+                let text = "AWS does not show the tags of the new fleet yet".to_owned();
+                let verdict = Verdict::Working(Waiting::Creating, text);
+                return waiting(input, Some(wanted), Known::Nothing, verdict, rest);
+            }
+        }
+        Owner::Nobody | Owner::Restored | Owner::Other => {}
+    }
     match (owner, policies.adoption, scope.allow.adoption) {
-        (Owner::Ours, _, _) => run::plan(input, wanted, scope, state, facts, tagged),
+        (Owner::Ours, _, _) => look(input, [FleetLook::Tags].into()),
         (Owner::Nobody | Owner::Restored, AdoptionPolicy::IfExists, true) => {
             beside::adopt(input, wanted, scope, state, facts, tagged)
         }
@@ -378,6 +402,16 @@ fn present(
             stalled(input, Some(wanted), known, Stall::NotOwned, text)
         }
     }
+}
+
+/// How soon to look again, if this fleet without any tag of ours may be the one that we have just made: AWS's tags may
+/// show later than the fleet.
+fn just_made(input: &Input<'_, FleetKind>, facts: &FleetFacts, tagged: &Tagged) -> Option<Duration> {
+    let stamps = report::earlier(input.object);
+    let intent = stamps.internal.intent.as_ref().map(|i| i.at);
+    let ours = intent.is_some() || stamps.arn.as_ref() == Some(&facts.arn);
+    let since = intent.map_or(input.quiet_since, |at| at.max(input.quiet_since));
+    (ours && believed(tagged.began, since).is_err()).then_some(Duration::from_secs(2))
 }
 
 /// Whether tags are new enough to go by: an hour, moved by up to a quarter per object so that many fleets do not ask at once.

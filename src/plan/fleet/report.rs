@@ -15,8 +15,9 @@ use crate::plan::{Class, Failure, Input, News};
 
 use super::FleetKind;
 use super::diff;
-use super::draft::{OBSERVED, ON_STOP};
+use super::draft::{DRAINED, OBSERVED, ON_STOP};
 use super::state::{FleetFacts, Power};
+use super::stop::NEVER;
 use super::wanted::Wanted;
 
 /// How long AWS's errors, or its refusal of our identity, must last to count as something that only a person can mend.
@@ -101,7 +102,11 @@ impl<'a> Report<'a> {
             Some(_) => Fact::no(self.verdict.reason(), self.verdict.message()),
             None => synced(&self.known, &self.changes, &self.verdict),
         };
-        let available = available(self.wanted, &self.known, earlier, &self.verdict);
+        let drained = self.changes.iter().any(|c| c.waiting_for.as_deref() == Some(DRAINED));
+        let available = match drained {
+            true => Fact::no(self.verdict.reason(), format!("the capacity is {DRAINED}")),
+            false => available(self.wanted, &self.known, earlier, &self.verdict),
+        };
         status.conditions =
             conditions::conditions(&earlier.conditions, generation, now, &self.verdict, available, synced);
         status.pending_changes = self.changes;
@@ -235,6 +240,11 @@ pub fn lasting(failure: &Failure<FleetKind>) -> bool {
     elapsed(failure.since, failure.at) >= TEN_MINUTES
 }
 
+/// Whether a failure is of the generation that is carried out now: an older one says nothing of what was mended.
+pub fn of_now(failure: &Failure<FleetKind>, input: &Input<'_, FleetKind>) -> bool {
+    failure.generation == input.object.metadata.generation.unwrap_or_default()
+}
+
 /// What a failure says, if it is worth showing.
 pub fn trouble(failure: &Failure<FleetKind>, now: Timestamp) -> Option<Verdict> {
     let words = bounded(&format!("{}: {}: {}", failure.operation, failure.code, failure.message), WORDS);
@@ -245,6 +255,8 @@ pub fn trouble(failure: &Failure<FleetKind>, now: Timestamp) -> Option<Verdict> 
         Class::QuotaExceeded => Some(Verdict::Working(Waiting::QuotaExceeded, words)),
         Class::AccessDenied if lasting => Some(Verdict::Stalled(Stall::AccessDenied, words)),
         Class::AccessDenied => Some(Verdict::Working(Waiting::AccessDenied, words)),
+        // No edit of the spec mends a read.
+        Class::Rejected if failure.call.is_none() => Some(Verdict::Working(Waiting::AwsUnavailable, words)),
         Class::Rejected => Some(Verdict::Stalled(Stall::Rejected, words)),
         Class::Unavailable => Some(Verdict::Working(Waiting::AwsUnavailable, words)),
         Class::NotFound => Some(Verdict::Working(Waiting::DependencyNotReady, words)),
@@ -289,7 +301,7 @@ pub fn pending(
     PendingChange {
         field: field.to_owned(),
         from: bounded(from, diff::SHORT),
-        to: to.to_owned(),
+        to: bounded(to, diff::SHORT),
         impact,
         waiting_for,
         since: since(input, field, to, left),
@@ -300,14 +312,17 @@ pub fn pending(
 /// must not count the time in which nobody was asked to leave.
 pub fn since(input: &Input<'_, FleetKind>, field: &str, to: &str, left: bool) -> Timestamp {
     let before = input.object.status.as_ref().map(|s| s.pending_changes.as_slice()).unwrap_or_default();
+    let paused = conditions::find(&earlier(input.object).conditions, "Paused").is_some();
     before
         .iter()
-        .find(|c| c.field == field && c.to == to && (left || !left_alone(c.impact, c.waiting_for.as_deref())))
+        .find(|c| {
+            !paused && c.field == field && c.to == to && (left || !left_alone(c.impact, c.waiting_for.as_deref()))
+        })
         .map_or_else(|| to_the_second(input.now), |c| c.since)
 }
 
 fn left_alone(impact: Impact, waiting_for: Option<&str>) -> bool {
-    impact == Impact::Refused || waiting_for.is_some_and(|wait| wait == ON_STOP || wait == OBSERVED)
+    impact == Impact::Refused || waiting_for.is_some_and(|wait| [ON_STOP, OBSERVED, NEVER].contains(&wait))
 }
 
 /// News, unless the status already said so.

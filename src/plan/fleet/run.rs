@@ -10,7 +10,7 @@ use crate::plan::{Input, News, Next, Plan, Scope};
 
 use super::beside::{self, Step, immutable, user_tags};
 use super::diff::{Difference, Field};
-use super::draft::{Draft, OBSERVED, ON_STOP};
+use super::draft::{BEING_STOPPED, CLOSING, Draft, EMPTYING, OBSERVED, ON_STOP};
 use super::report::{self, Known, Report, trouble};
 use super::state::{FleetFacts, FleetLook, FleetState, Power, Tagged};
 use super::stop::{self, Gate};
@@ -38,7 +38,8 @@ pub fn plan(
     if draft.differences.iter().any(|d| d.field == Field::IamRoleArn && !d.clear)
         && let Some(text) = super::forbidden_role(wanted, scope)
     {
-        return draft.stalled(Stall::NotAllowed, text);
+        // Only this difference is left out: the fleet runs with the role that it has.
+        draft.forbidden = Some(text);
     }
     let tags = beside::tags(&draft, scope);
     if tags.is_none() {
@@ -186,18 +187,18 @@ impl Draft<'_> {
         match stop::gate(self.wanted, self.state, self.facts, self.input, since) {
             Gate::Look(what) => self.look([what, FleetLook::Tags].into()),
             Gate::Open => {
-                self.waits = Some("the fleet is being stopped".into());
+                self.waits = Some(BEING_STOPPED.into());
                 let name = self.facts.name.clone();
                 self.send(FleetCall::Stop(name), Waiting::Stopping, "stopping the fleet", done("Stopped", "Stop", note))
             }
             Gate::Drain(call) => {
-                let text = "keeping new users out before the fleet is stopped";
+                let text = CLOSING;
                 (self.waits, self.draining) = (Some(text.into()), true);
                 let note = format!("set the capacity of fleet {} to 0 for a stop", self.facts.name);
                 self.send(call, Waiting::Stopping, text, done("Draining", "Update", note))
             }
             Gate::Draining => {
-                let text = "waiting for unused instances to go before the fleet is stopped";
+                let text = EMPTYING;
                 (self.waits, self.draining) = (Some(text.into()), true);
                 self.wait(Waiting::Stopping, text)
             }
@@ -229,6 +230,9 @@ impl Draft<'_> {
     /// Nothing to send: say where things stand.
     fn rest(self) -> Plan<FleetKind> {
         let verdict = match (&self.internal.rejected, &self.image) {
+            _ if self.forbidden.is_some() => {
+                Verdict::Stalled(Stall::NotAllowed, self.forbidden.clone().unwrap_or_default())
+            }
             (Some(refusal), _) => {
                 let text = format!("AWS refused the update: {}: {}", refusal.code, refusal.message);
                 Verdict::Stalled(Stall::Rejected, text)
@@ -248,7 +252,9 @@ impl Draft<'_> {
         };
         let news = report::news(self.input, "Update", &verdict);
         let next = match &verdict {
-            Verdict::Ready(_) => Next::Settled(self.wanted.next.as_ref().map(|n| n.at)),
+            Verdict::Ready(_) | Verdict::Stalled(Stall::NotAllowed, _) => {
+                Next::Settled(self.wanted.next.as_ref().map(|n| n.at))
+            }
             Verdict::Working(..) | Verdict::Stalled(..) => Next::Wait(super::AWHILE),
         };
         self.finish(next, verdict, news)
@@ -279,18 +285,12 @@ impl Draft<'_> {
         self.finish(Next::Wait(super::AWHILE), verdict, news)
     }
 
-    fn stalled(self, why: Stall, text: String) -> Plan<FleetKind> {
-        let verdict = Verdict::Stalled(why, text);
-        let news = report::news(self.input, "Update", &verdict);
-        self.finish(Next::Settled(None), verdict, news)
-    }
-
     /// Tags are read anew, in this pass, before anything is written.
     fn send(self, call: FleetCall, why: Waiting, text: &str, news: News) -> Plan<FleetKind> {
         if self.tagged.began < self.input.now {
             return self.look([FleetLook::Tags].into());
         }
-        let failed = self.input.failure.filter(|f| f.call.as_ref() == Some(&call));
+        let failed = self.input.failure.filter(|f| f.call.as_ref() == Some(&call) && report::of_now(f, self.input));
         let shown = failed.and_then(|f| trouble(f, self.input.now));
         let verdict = shown.unwrap_or_else(|| Verdict::Working(why, text.to_owned()));
         self.finish(Next::Send(call), verdict, vec![news])

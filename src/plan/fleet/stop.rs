@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::fleet::{ComputeCapacity, DisruptionPolicy, FleetSettings, FleetType, SessionsStatus};
-use crate::plan::Input;
 use crate::plan::reason::Waiting;
 use crate::plan::schedule::WindowsNow;
+use crate::plan::{Class, Input};
 
 use super::FleetKind;
 use super::call::{FleetCall, FleetPatch};
@@ -43,6 +43,9 @@ pub enum Gate {
     },
 }
 
+/// What a stop waits for that the policy forbids.
+pub const NEVER: &str = "disruption.policy is Never";
+
 /// Decides whether the fleet may be stopped. `since` is when the stop was first wanted.
 pub fn gate(
     wanted: &Wanted<'_>,
@@ -55,7 +58,7 @@ pub fn gate(
     let forced = wanted.stops.force_after.is_some_and(|limit| waited >= limit);
     match (wanted.stops.policy, &wanted.stops.windows) {
         (DisruptionPolicy::Never, WindowsNow::Always | WindowsNow::Open | WindowsNow::Closed { .. }) => {
-            held(Waiting::DisruptionNever, "disruption.policy is Never", LONGEST)
+            held(Waiting::DisruptionNever, NEVER, LONGEST)
         }
         (DisruptionPolicy::Immediate | DisruptionPolicy::WhenIdle, WindowsNow::Closed { next }) => {
             let opens = elapsed(input.now, *next);
@@ -73,9 +76,11 @@ pub fn gate(
 /// default resync.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// How long instances may take to go after the capacity was set to 0. AWS takes 10 to 20 minutes for an instance to come;
-/// no figure is published for going.
-const EMPTYING: Duration = Duration::from_secs(20 * 60);
+/// How long instances are waited for to go after the capacity was set to 0; no figure is published. Nobody uses them then, and
+/// the race that is left is that of one request.
+const EMPTYING: Duration = Duration::from_secs(3 * 60);
+/// How long a refusal of capacity 0 must last, where it may pass by itself: a second try lies between.
+const REFUSED: Duration = Duration::from_secs(10);
 
 fn when_idle(
     wanted: &Wanted<'_>,
@@ -129,11 +134,13 @@ fn counted(wanted: &Wanted<'_>, facts: &FleetFacts) -> Count {
     let capacity = &facts.capacity;
     let fleet_type = facts.fleet_type.unwrap_or(wanted.spec().fleet_type);
     let users = capacity.in_use.unwrap_or(0).max(capacity.active_user_sessions.unwrap_or(0));
+    // AWS leaves a count of zero out beside the others; where it gives none at all, nothing is known.
+    let there = capacity.running.is_some() || capacity.available.is_some();
     let known = match (fleet_type, &facts.power) {
         (FleetType::Elastic, _) => true,
         (FleetType::AlwaysOn | FleetType::OnDemand, Power::Running) => match shared(facts) {
-            true => capacity.active_user_sessions.is_some(),
-            false => capacity.in_use.is_some(),
+            true => capacity.active_user_sessions.is_some() || capacity.in_use.is_some() || there,
+            false => capacity.in_use.is_some() || there,
         },
         (
             FleetType::AlwaysOn | FleetType::OnDemand,
@@ -168,10 +175,17 @@ fn closing(wanted: &Wanted<'_>, facts: &FleetFacts, input: &Input<'_, FleetKind>
         set: FleetSettings { compute_capacity: Some(zero.clone()), ..FleetSettings::default() },
         clear: Default::default(),
     }));
-    let refused = input.failure.is_some_and(|f| f.call.as_ref() == Some(&call) && (f.class.is_final() || lasting(f)));
+    let refused = input.failure.filter(|f| f.call.as_ref() == Some(&call)).is_some_and(|f| match f.class {
+        Class::Rejected => true,
+        Class::NotFound | Class::AlreadyExists | Class::InUse | Class::QuotaExceeded | Class::AccessDenied => {
+            f.at > f.since || elapsed(f.since, input.now) >= REFUSED
+        }
+        Class::Throttled | Class::Busy | Class::Unavailable | Class::NotSent => lasting(f),
+    });
     let capacity = &facts.capacity;
     let (desired, free) = match zero.desired_sessions {
-        Some(_) => (capacity.desired_user_sessions, capacity.available_user_sessions),
+        // Where AWS counts no sessions, the instances tell.
+        Some(_) => (capacity.desired_user_sessions.or(Some(capacity.desired)), capacity.available_user_sessions),
         None => (Some(capacity.desired), capacity.available),
     };
     match (desired, free.or(capacity.running)) {

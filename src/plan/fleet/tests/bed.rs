@@ -11,7 +11,7 @@ use crate::api::fleet::*;
 use crate::api::{Arn, FINALIZER, Region};
 use crate::plan::conditions::find;
 use crate::plan::fleet::*;
-use crate::plan::{Allow, Call, Class, Failure, Input, Kind, Next, Plan, Reply, Scope, Seen, ownership};
+use crate::plan::{Allow, Answered, Call, Class, Failure, Input, Kind, Next, Plan, Reply, Scope, Seen, ownership};
 
 pub const NOW: &str = "2026-11-22T12:00:00Z";
 pub const ARN: &str = "arn:aws:appstream:eu-central-1:111122223333:fleet/desk";
@@ -34,6 +34,7 @@ pub struct Bed {
     pub scope: Scope,
     pub now: Timestamp,
     pub quiet_since: Timestamp,
+    pub answered: Option<Answered<FleetKind>>,
 }
 
 /// What a pass ended with, and what it had looked at.
@@ -114,6 +115,7 @@ pub fn with(fleet_type: FleetType, settings: FleetSettings) -> Bed {
         scope,
         now: at(NOW),
         quiet_since: at("2026-11-22T06:00:00Z"),
+        answered: None,
         object,
     };
     bed.count(0);
@@ -264,7 +266,15 @@ impl Bed {
 
     fn input<'a>(&'a self, scope: Option<&'a Scope>, seen: &'a Seen<FleetState>) -> Input<'a, FleetKind> {
         let failure = self.failure.as_ref().filter(|f| f.call.is_none() == matches!(seen, Seen::Unknown));
-        Input { now: self.now, object: &self.object, scope, seen, failure, quiet_since: self.quiet_since }
+        Input {
+            now: self.now,
+            object: &self.object,
+            scope,
+            seen,
+            failure,
+            quiet_since: self.quiet_since,
+            answered: self.answered.as_ref(),
+        }
     }
 
     fn observe(&self, looks: &BTreeSet<FleetLook>) -> FleetState {
@@ -273,7 +283,11 @@ impl Bed {
         FleetState {
             began: self.now,
             fleet: self.aws.clone(),
-            tags: (there && asked(FleetLook::Tags)).then(|| Tagged { began: self.now, tags: self.tags.clone() }),
+            // What was read half an hour ago is remembered.
+            tags: there.then(|| Tagged {
+                began: if asked(FleetLook::Tags) { self.now } else { self.now - Duration::from_secs(1800) },
+                tags: self.tags.clone(),
+            }),
             image: asked(FleetLook::Image).then(|| self.image.clone()),
             stacks: (there && (asked(FleetLook::Stacks) || asked(FleetLook::Sessions))).then(|| self.stacks.clone()),
             sessions: (there && asked(FleetLook::Sessions)).then(|| self.sessions.clone()),
@@ -326,6 +340,7 @@ impl Bed {
         }
         self.failure = None;
         self.quiet_since = self.now;
+        self.answered = Some(Answered { call: call.clone(), at: self.now });
     }
 
     /// The next thing to do, in a word.

@@ -5,6 +5,7 @@ mod converge;
 mod every;
 mod laws;
 mod refusals;
+mod reviewed;
 mod rules;
 mod stops;
 mod tenancy;

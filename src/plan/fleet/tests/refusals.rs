@@ -47,7 +47,7 @@ fn an_image_that_will_not_do_is_refused_before_the_create_and_before_the_stop() 
         ),
         (with_image(|i| i.state = "COPYING".into()), "DependencyNotReady", "image v2 is COPYING"),
         (
-            with_image(|i| i.allow_fleet = Some(false)),
+            with_image(|i| (i.visibility, i.allow_fleet) = (Some("SHARED".into()), Some(false))),
             "ImageNotUsable",
             "image v2 is shared without the permission to use it for fleets",
         ),

@@ -62,7 +62,7 @@ fn an_idle_fleet_is_closed_emptied_looked_at_again_and_then_stopped() {
     came.facts().settings.compute_capacity.as_mut().unwrap().desired_instances = Some(0);
     assert_eq!(update(&came.pass().plan).0, json!({ "computeCapacity": { "desiredInstances": 2 } }));
     // Instances that never go do not keep users out for ever.
-    assert_eq!(emptying.after(1200).next(), "StopFleet");
+    assert_eq!((emptying.clone().after(179).next(), emptying.after(180).next()), ("Wait".into(), "StopFleet".into()));
 }
 
 #[test]
@@ -97,6 +97,8 @@ fn where_the_capacity_is_not_ours_to_set_the_stop_follows_the_look() {
 fn absent_counts_are_not_zero() {
     let mut bed = fleet().wanting_image("v2");
     bed.facts().capacity.in_use = None;
+    assert_eq!(bed.next(), "UpdateFleet", "zero is left out beside other counts");
+    (bed.facts().capacity.running, bed.facts().capacity.available) = (None, None);
     let (_, reason, _) = bed.shown();
     assert_eq!(reason, "WaitingForSessions");
     let mut busy = fleet().wanting_image("v2");
@@ -117,7 +119,10 @@ fn a_fleet_of_several_sessions_an_instance_is_judged_and_drained_by_sessions() {
     assert_eq!(update(&bed.pass().plan).0, json!({ "computeCapacity": { "desiredSessions": 0 } }));
     let mut unknown = bed.clone();
     unknown.facts().capacity.active_user_sessions = None;
-    assert_eq!(unknown.shown().1, "WaitingForSessions", "in_use counts instances");
+    assert_eq!(unknown.next(), "UpdateFleet", "instances in use tell too");
+    let capacity = &mut unknown.facts().capacity;
+    (capacity.in_use, capacity.running, capacity.available) = (None, None, None);
+    assert_eq!(unknown.shown().1, "WaitingForSessions");
     let single = bed.with_session().wanting(|spec| {
         spec.settings.max_sessions_per_instance = Some(9);
         spec.settings.compute_capacity = Some(ComputeCapacity { desired_instances: None, desired_sessions: Some(18) });
