@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::Resource;
 use kube::core::object::HasStatus;
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use crate::aws::accounts::ScopeError;
@@ -210,8 +211,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             });
             memory.failures = memory.failures.saturating_add(1);
             let wait = backoff(error.class, memory.failures, chance);
-            let until = at.checked_add(wait).unwrap_or(Timestamp::MAX);
-            memory.hold = Some(Hold { until, ends_with_edit: error.class.is_final() });
+            memory.hold = Some(Hold { until: Instant::now() + wait, ends_with_edit: error.class.is_final() });
             wait
         })
     }

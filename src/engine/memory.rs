@@ -49,11 +49,18 @@ pub struct Memory<K: Kind> {
 /// A time in which no pass begins, whatever the watch shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hold {
-    /// Until then.
-    pub until: Timestamp,
+    /// Until then, by the clock that nobody sets back.
+    pub until: Instant,
     /// Whether an edit, a deletion or an annotation of ours ends it: what AWS refused may be mended by it, and what AWS could
     /// not answer is not.
     pub ends_with_edit: bool,
+}
+
+impl Hold {
+    /// How much of it is left.
+    pub fn left(self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
 }
 
 impl<K: Kind> Memory<K> {

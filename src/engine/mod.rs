@@ -314,13 +314,11 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
     }
 
     fn outcome_of_panic(&self, id: &Id) -> Outcome {
-        let now = (self.parts.clock)();
         let uid = self.object(id).and_then(|object| object.uid());
         let wait = self.with_memory(id, uid.as_deref(), |memory| {
             memory.panics = memory.panics.saturating_add(1);
             let wait = outcome::quarantine(memory.panics);
-            let until = now.checked_add(wait).unwrap_or(Timestamp::MAX);
-            memory.hold = Some(Hold { until, ends_with_edit: true });
+            memory.hold = Some(Hold { until: Instant::now() + wait, ends_with_edit: true });
             wait
         });
         Outcome::after(PassOutcome::Panicked, wait)

@@ -47,9 +47,6 @@ impl Outcome {
     }
 }
 
-/// The longest that [`backoff`] ever says.
-pub const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
-
 /// How long AWS is left alone after the nth failure in a row (from 1). `chance` in 0..1 spreads objects that failed together.
 pub fn backoff(class: Class, nth: u32, chance: f64) -> Duration {
     // (first, longest): what AWS throttles or could not answer is tried soon; what a person must mend is tried slowly.

@@ -16,8 +16,8 @@ use crate::plan::{Answered, Input, Kind, News, Next, Plan, Scope, Seen, Status};
 use crate::telemetry::labels::PassOutcome;
 
 use super::Engine;
-use super::memory::Memory;
-use super::outcome::{Again, LONGEST_BACKOFF, Outcome};
+use super::memory::{Hold, Memory};
+use super::outcome::{Again, Outcome};
 use super::port::{Id, KubeEffect, KubePort};
 
 /// How many times a plan may ask for more to look at: tags, image, sessions and one to spare.
@@ -81,13 +81,10 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         }
         let hold = self.memory(|memory| {
             memory.looked = Some(self.now);
-            // A clock that was set back must not hold an object for longer than any backoff lasts.
-            memory.hold.filter(|hold| {
-                hold.until > self.now && hold.until.duration_since(self.now).unsigned_abs() <= LONGEST_BACKOFF
-            })
+            memory.hold.map(Hold::left).filter(|left| !left.is_zero())
         });
-        if let Some(hold) = hold {
-            return Err(Outcome::after(PassOutcome::Held, hold.until.duration_since(self.now).unsigned_abs()));
+        if let Some(left) = hold {
+            return Err(Outcome::after(PassOutcome::Held, left));
         }
         let object = match (guarded, paused) {
             (true, _) | (false, true) => object,
@@ -227,9 +224,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         self.tell(&known.object, news);
         Ok(match (&known.seen, held) {
             // AWS could not be read: tried again as soon as it may be.
-            (Seen::Unknown, Some(hold)) => {
-                Outcome::after(PassOutcome::Failed, hold.until.duration_since(self.now).unsigned_abs())
-            }
+            (Seen::Unknown, Some(hold)) => Outcome::after(PassOutcome::Failed, hold.left()),
             (Seen::Unknown, None) => Outcome::after(PassOutcome::Failed, wait),
             (Seen::NotLooked | Seen::NotAllowed(_) | Seen::Found(_), _) => Outcome::after(PassOutcome::Waiting, wait),
         })

@@ -21,7 +21,7 @@ use super::bench::{Bench, Freezer, Process, histories, history, spec};
 use super::kube::{KubeFault, KubeFaultEffect};
 
 /// How many histories a run of the tests plays.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 120;
 /// Steps of a history.
 const STEPS: usize = 30;
 /// The names that objects and fleets have.
