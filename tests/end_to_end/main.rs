@@ -203,7 +203,9 @@ async fn an_object_that_is_edited_all_the_time_is_served_all_the_same_and_no_log
     until_so("a report that came too late", async || {
         n += 1;
         stage.patch("busy", json!({ "spec": { "displayName": n.to_string() } })).await;
-        stage.until_aws("busy", "one more name", |fleet| fleet["settings"]["DisplayName"] == json!(n.to_string())).await;
+        stage
+            .until_aws("busy", "one more name", |fleet| fleet["settings"]["DisplayName"] == json!(n.to_string()))
+            .await;
         conflicts() > 0.0
     })
     .await;
