@@ -1,7 +1,6 @@
 //! The engine's own rules, on an AWS of a few lines: who goes first, what holds a pass back, and what is never written.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::future::Future;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -140,8 +139,8 @@ impl AwsPort<FleetKind> for Aws {
         Ok(Reply::default())
     }
 
-    fn strays(&self, _: &Scope, _: &BTreeSet<Arn>) -> impl Future<Output = Result<Vec<Stray>, AwsError>> + Send {
-        async { Ok(Vec::new()) }
+    async fn strays(&self, _: &Scope, _: &BTreeSet<Arn>) -> Result<Vec<Stray>, AwsError> {
+        Ok(Vec::new())
     }
 }
 

@@ -78,6 +78,8 @@ pub struct KubeFault {
     pub effect: KubeFaultEffect,
 }
 
+type Change = Box<dyn FnOnce(&mut Fleet)>;
+
 impl Cluster {
     pub fn new(clock: Clock, store: Store) -> Self {
         Self { state: Arc::new(Mutex::new(store)), clock, writer: "operator" }
@@ -214,7 +216,7 @@ impl Cluster {
             KubeEffect::Report(..) => "report",
             KubeEffect::Release(_) => "release",
         };
-        let (given, change): (_, Box<dyn FnOnce(&mut Fleet)>) = match effect {
+        let (given, change): (_, Change) = match effect {
             KubeEffect::Read(_) => unreachable!(),
             KubeEffect::Guard(given) => {
                 if given.metadata.deletion_timestamp.is_some() {
