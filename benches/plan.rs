@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use windlass::api::fleet::{CapacityStatus, ComputeCapacity, DesiredState, FleetSettings, FleetSpec, FleetType};
 use windlass::api::{Fleet, FleetStatus};
 use windlass::plan::fleet::{FleetFacts, FleetKind, FleetState, Power, Tagged};
-use windlass::plan::{Allow, Input, Kind, Next, Scope, Seen, ownership};
+use windlass::plan::{Allow, Beside, Input, Kind, Next, Scope, Seen, ownership};
 
 /// Plans made before and while measuring: enough that the clock's own grain does not show.
 const PLANS: u32 = 100_000;
@@ -41,7 +41,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn plan(object: &Fleet, scope: &Scope, seen: &Seen<FleetState>, now: Timestamp) -> windlass::plan::Plan<FleetKind> {
-    FleetKind::plan(&Input { now, object, scope: Some(scope), seen, failure: None, quiet_since: now, answered: None })
+    FleetKind::plan(&Input {
+        now,
+        object,
+        scope: Some(scope),
+        seen,
+        failure: None,
+        quiet_since: now,
+        answered: None,
+        beside: &Beside::default(),
+    })
 }
 
 /// A RUNNING fleet that is as wanted, the ordinary case.

@@ -1,6 +1,7 @@
 //! What users write and read: the custom resources, and the shapes common to all of them.
 
 pub mod common;
+pub mod definition;
 pub mod fleet;
 pub mod form;
 pub mod schema;

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use crate::api::{FINALIZER, PAUSED, RECONCILE_REQUESTED_AT};
 use crate::aws::AwsPort;
 use crate::aws::gate::Urgency;
-use crate::plan::{Answered, Input, Kind, News, Next, Plan, Scope, Seen, Status};
+use crate::plan::{Answered, Beside, Input, Kind, News, Next, Plan, Scope, Seen, Status};
 use crate::telemetry::labels::PassOutcome;
 
 use super::Engine;
@@ -128,7 +128,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         });
         let quiet_since = last_write.map_or(self.term, |at| at.max(self.term));
         let (scope, failure, answered) = (scope.as_ref(), failure.as_ref(), answered.as_ref());
-        let input = Input { now: self.now, object, scope, seen, failure, quiet_since, answered };
+        let input =
+            Input { now: self.now, object, scope, seen, failure, quiet_since, answered, beside: &Beside::default() };
         let plan = K::plan(&input);
         let annotations = object.annotations();
         match annotations.get(PAUSED).map(String::as_str) {

@@ -2,6 +2,7 @@
 //!
 //! Nothing in here waits, reads a clock, rolls a die or fails: refusals and waits are values.
 
+pub mod beside;
 pub mod conditions;
 pub mod fleet;
 pub mod ownership;
@@ -15,7 +16,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use crate::api::common::PendingChange;
 use crate::api::{Arn, Intent, Region};
+
+pub use beside::{Beside, Face, KeyFound, KeyRef, KeySource, Neighbour, SecretText};
 
 /// A custom resource and the rules by which it is made true.
 pub trait Kind: Clone + Debug + PartialEq + Send + Sync + 'static {
@@ -45,6 +49,16 @@ pub trait Kind: Clone + Debug + PartialEq + Send + Sync + 'static {
     /// The status after a write that AWS answered, where something must be remembered at once: the ARN of what was
     /// created, what was cleared. `None`: the next pass will see.
     fn after(status: &Self::Status, call: &Self::Call, reply: &Reply) -> Option<Self::Status>;
+    /// What the object shows to others that rest on it.
+    fn face(object: &Self::Object) -> Face;
+    /// The objects of its namespace that it rests on: a change of theirs is looked at at once.
+    fn rests_on(_object: &Self::Object) -> Vec<Neighbour> {
+        Vec::new()
+    }
+    /// The key of a Secret or ConfigMap of its namespace that a look asks for.
+    fn key(_object: &Self::Object, _look: Self::Look) -> Option<KeyRef> {
+        None
+    }
 }
 
 /// The part of a status that is the same for every kind.
@@ -55,6 +69,8 @@ pub trait Status: Clone + Default + PartialEq + Debug + serde::Serialize + Send 
     fn arn(&self) -> Option<&Arn>;
     /// The create about to be sent.
     fn intent(&self) -> Option<&Intent>;
+    /// The differences that were shown.
+    fn pending_changes(&self) -> &[PendingChange];
     /// Whether the stamps are the same: where they are not, the status is written before anything is sent.
     fn same_stamps(&self, other: &Self) -> bool;
     /// This status with the counts of another: counts alone cause at most one write in five minutes.
@@ -81,6 +97,8 @@ pub struct Input<'a, K: Kind> {
     pub quiet_since: Timestamp,
     /// The last write of this process that AWS answered: reads that do not show it much later never will.
     pub answered: Option<&'a Answered<K>>,
+    /// What was found of what the object names in its namespace.
+    pub beside: &'a Beside,
 }
 
 /// A write that AWS answered, and when.

@@ -24,14 +24,14 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 
-use crate::api::common::{AdoptionPolicy, ManagementPolicy, RecreatePolicy};
+use crate::api::common::{AdoptionPolicy, ManagementPolicy, PendingChange, RecreatePolicy};
 use crate::api::fleet::{Applied, Fleet, FleetStatus, FleetType};
 use crate::api::{Arn, Intent, PAUSED};
 
 use super::conditions::{self, to_the_second};
 use super::ownership::{self, Owner};
 use super::reason::{Stall, Verdict, Waiting};
-use super::{Class, Input, Kind, Next, Plan, Reply, Scope, Seen, Status, UNCERTAINTY};
+use super::{Class, Face, Input, Kind, Next, Plan, Reply, Scope, Seen, Status, UNCERTAINTY};
 
 pub use call::{AttributeToDelete, FleetCall, FleetCreate, FleetPatch};
 pub use state::{
@@ -87,6 +87,18 @@ impl Kind for FleetKind {
             | FleetCall::DisassociateApplication { .. } => None,
         }
     }
+
+    fn face(object: &Fleet) -> Face {
+        let status = report::earlier(object);
+        Face {
+            uid: object.uid().unwrap_or_default(),
+            aws_name: object.spec.name.as_ref().map_or_else(|| object.name_any(), ToString::to_string),
+            arn: status.arn.clone(),
+            address: None,
+            available: conditions::find(&status.conditions, "Available").is_some_and(|c| c.status == "True"),
+            deleting: object.metadata.deletion_timestamp.is_some(),
+        }
+    }
 }
 
 /// One plan from what is seen, taken at its word.
@@ -123,6 +135,9 @@ impl Status for FleetStatus {
     }
     fn intent(&self) -> Option<&Intent> {
         self.internal.intent.as_ref()
+    }
+    fn pending_changes(&self) -> &[PendingChange] {
+        &self.pending_changes
     }
     fn same_stamps(&self, other: &Self) -> bool {
         self.internal == other.internal && self.arn == other.arn

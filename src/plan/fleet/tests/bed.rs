@@ -13,6 +13,8 @@ use crate::plan::conditions::find;
 use crate::plan::fleet::*;
 use crate::plan::{Allow, Answered, Call, Class, Failure, Input, Kind, Next, Plan, Reply, Scope, Seen, ownership};
 
+static NOTHING: std::sync::LazyLock<crate::plan::Beside> = std::sync::LazyLock::new(Default::default);
+
 pub const NOW: &str = "2026-11-22T12:00:00Z";
 pub const ARN: &str = "arn:aws:appstream:eu-central-1:111122223333:fleet/desk";
 
@@ -274,6 +276,7 @@ impl Bed {
             failure,
             quiet_since: self.quiet_since,
             answered: self.answered.as_ref(),
+            beside: &NOTHING,
         }
     }
 
