@@ -21,6 +21,9 @@ ACCOUNT = "123456789012"
 KEYS = {"AWS_ACCESS_KEY_ID": f"AKIA{ACCOUNT}SIMU", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 # Fleets in these tests really start: fast enough to wait for.
 FLAGS = ["--start", "200ms", "--stop", "100ms", "--scale", "200ms", "--scale-in", "100ms"]
+# Instances too; each of these is waited for by its effect.
+FLAGS += ["--instance-start", "200ms", "--instance-stop", "100ms", "--instance-delete", "100ms"]
+FLAGS += ["--address-lag", "50ms", "--small-change", "50ms"]
 
 
 class Simulator:
@@ -105,16 +108,45 @@ def client(models, monkeypatch):
 
 
 @pytest.fixture
+def lightsail(simulator, monkeypatch):
+    """A boto3 client for Lightsail, which has one protocol."""
+    return lightsail_client(simulator, monkeypatch)
+
+
+@pytest.fixture
+def lightsail_of(monkeypatch):
+    """Makes boto3 clients for Lightsail: `lightsail_of(simulator)`."""
+    return lambda simulator, **options: lightsail_client(simulator, monkeypatch, **options)
+
+
+def lightsail_client(simulator, monkeypatch, region="us-east-1"):
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    config = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=5)
+    return boto3.session.Session().client("lightsail", region_name=region, endpoint_url=simulator.url, config=config)
+
+
+@pytest.fixture
 def aws(models, tmp_path):
     """Runs the aws CLI: `aws(simulator, "appstream", "describe-fleets")` returns its JSON."""
-    _, folder = models
+    return runner(tmp_path, AWS_DATA_PATH=str(models[1]))
+
+
+@pytest.fixture
+def aws_lightsail(simulator, tmp_path):
+    """Runs the aws CLI for Lightsail: `aws_lightsail("get-instances")` returns its JSON."""
+    run = runner(tmp_path)
+    return lambda *arguments, **options: run(simulator, "lightsail", *arguments, **options)
+
+
+def runner(tmp_path, **more):
     script = shutil.which("aws", path=str(pathlib.Path(sys.executable).parent))
     assert script, "the aws CLI is not in the environment of this Python"
     nowhere = str(tmp_path / "none")
     env = {
         **KEYS,
         "PATH": os.environ["PATH"],
-        "AWS_DATA_PATH": str(folder),
+        **more,
         "AWS_CONFIG_FILE": nowhere,
         "AWS_SHARED_CREDENTIALS_FILE": nowhere,
         "AWS_MAX_ATTEMPTS": "1",
