@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::super::*;
 use crate::api::common::PendingChange;
-use crate::api::{Arn, FINALIZER, Intent};
+use crate::api::{Arn, FINALIZER};
 use crate::aws::accounts::ScopeError;
 use crate::aws::{Ask, AwsError, Stray};
 use crate::plan::{
@@ -44,13 +44,22 @@ pub struct ThingStatus {
 }
 
 impl crate::plan::Status for ThingStatus {
+    fn observed_generation(&self) -> i64 {
+        0
+    }
     fn conditions(&self) -> &[Condition] {
         &[]
+    }
+    fn with_conditions(self, _: i64, _: Vec<Condition>) -> Self {
+        self
+    }
+    fn last_handled(&self) -> Option<&String> {
+        None
     }
     fn arn(&self) -> Option<&Arn> {
         self.arn.as_ref()
     }
-    fn intent(&self) -> Option<&Intent> {
+    fn created_time(&self) -> Option<Timestamp> {
         None
     }
     fn pending_changes(&self) -> &[PendingChange] {
