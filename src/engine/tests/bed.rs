@@ -165,6 +165,8 @@ pub fn id(name: &str) -> Id {
     Id { namespace: "ns".into(), name: name.into() }
 }
 
+type Change = Box<dyn FnOnce(&mut Thing)>;
+
 /// An API server for one kind. Clones are the same one.
 #[derive(Clone, Default)]
 pub struct Port(Arc<Mutex<Store>>);
@@ -267,7 +269,7 @@ impl Port {
 impl<const GUEST: bool> KubePort<Plain<GUEST>> for Port {
     async fn perform(&self, effect: KubeEffect<Plain<GUEST>>) -> Result<Option<Arc<Thing>>, KubeError> {
         let mut store = lock(&self.0);
-        let (given, change): (Arc<Thing>, Box<dyn FnOnce(&mut Thing)>) = match effect {
+        let (given, change): (Arc<Thing>, Change) = match effect {
             KubeEffect::Read(id) => return Ok(store.objects.get(&id).cloned().map(Arc::new)),
             KubeEffect::Guard(given) => (given, Box::new(|o| o.metadata.finalizers = Some(vec![FINALIZER.into()]))),
             KubeEffect::Release(given) => (given, Box::new(|o| o.metadata.finalizers = None)),
