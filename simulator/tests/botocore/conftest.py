@@ -102,6 +102,8 @@ def client(models, monkeypatch):
         made = session.client(service, region_name=region, endpoint_url=simulator.url, config=config, **keys)
         if service == "appstream":
             assert made.meta.service_model.resolved_protocol == protocol
+            if protocol == "json":
+                hold_to_model(made)
         return made
 
     return make
@@ -119,11 +121,54 @@ def lightsail_of(monkeypatch):
     return lambda simulator, **options: lightsail_client(simulator, monkeypatch, **options)
 
 
+def unmodelled(shape, value, path=""):
+    """Paths of what an answer has and AWS's model has not, or has in another type."""
+    if value is None:
+        return [f"{path}: null"]
+    match shape.type_name:
+        case "structure":
+            if not isinstance(value, dict):
+                return [f"{path}: not a structure"]
+            found = [f"{path}.{name}" for name in value if name not in shape.members]
+            found += [f"{path}.{name}: required" for name in shape.required_members if name not in value]
+            known = [name for name in value if name in shape.members]
+            return found + [one for name in known for one in unmodelled(shape.members[name], value[name], f"{path}.{name}")]
+        case "list":
+            if not isinstance(value, list):
+                return [f"{path}: not a list"]
+            return [one for at, item in enumerate(value) for one in unmodelled(shape.member, item, f"{path}[{at}]")]
+        case "map":
+            return [one for name, item in value.items() for one in unmodelled(shape.value, item, f"{path}.{name}")]
+        case "string":
+            return [] if isinstance(value, str) else [f"{path}: not a string"]
+        case "boolean":
+            return [] if isinstance(value, bool) else [f"{path}: not a boolean"]
+        case "integer" | "long":
+            return [] if isinstance(value, int) and not isinstance(value, bool) else [f"{path}: not a whole number"]
+        case "float" | "double" | "timestamp":
+            return [] if isinstance(value, int | float) and not isinstance(value, bool) else [f"{path}: not a number"]
+        case other:
+            return [f"{path}: a {other}, which nobody compares"]
+
+
+def hold_to_model(client):
+    """Fails the test when an answer over JSON has a member that AWS's model does not have."""
+
+    def compare(operation_model, response_dict, **_):
+        if response_dict["status_code"] == 200 and operation_model.output_shape is not None:
+            found = unmodelled(operation_model.output_shape, json.loads(response_dict["body"] or b"{}"))
+            assert found == [], f"{operation_model.name}: {found}"
+
+    client.meta.events.register("before-parse", compare)
+    return client
+
+
 def lightsail_client(simulator, monkeypatch, region="us-east-1"):
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     config = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=5)
-    return boto3.session.Session().client("lightsail", region_name=region, endpoint_url=simulator.url, config=config)
+    session = boto3.session.Session()
+    return hold_to_model(session.client("lightsail", region_name=region, endpoint_url=simulator.url, config=config))
 
 
 @pytest.fixture
