@@ -233,7 +233,10 @@ impl Kind {
             Self::Fleet => place.fleets.get(name).map(|one| (&one.tags, one.created_at)),
             Self::Stack => place.stacks.get(name).map(|one| (&one.tags, one.created_at)),
             Self::Builder => place.builders.get(name).map(|one| (&one.tags, one.created_at)),
-            Self::Instance => place.lightsail.instances.get(name).map(|one| (&one.tags, one.created_at)),
+            Self::Instance => {
+                let one = place.lightsail.instances.get(name).filter(|one| !one.is_leaving())?;
+                Some((&one.tags, one.created_at))
+            }
         }
     }
 

@@ -481,6 +481,39 @@ async fn people_change_instances_behind_the_operators_back() {
 }
 
 #[tokio::test]
+async fn a_delete_detaches_disks_first_and_is_shown_for_a_moment() {
+    let (world, client) = running(Settings::default()).await;
+    assert!(world.attach_disk("web", "disk-1"));
+    let deleted = client.delete_instance().instance_name("web").send().await.unwrap();
+    let kinds: Vec<_> = deleted.operations().iter().map(|one| one.operation_type().unwrap().as_str()).collect();
+    assert_eq!(kinds, ["DetachDisk", "DetachDisk", "DeleteInstance"]);
+    assert_eq!(state(&look(&client).await), "shutting-down");
+    after(&world, 5);
+    assert_eq!(state(&look(&client).await), "terminated");
+    assert!(code(client.delete_instance().instance_name("web").send().await).starts_with("DoesNotExist"));
+    assert!(code(created(&client, "web", "u1").await).starts_with("NameExists"), "the name is in use still");
+    after(&world, 5);
+    assert_eq!(client.get_active_names().send().await.unwrap().active_names(), ["disk-1"]);
+    created(&client, "web", "u1").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_instance_hangs_until_it_is_helped() {
+    let (world, client) = running(Settings::default()).await;
+    assert!(!world.hang_instance("web"), "it is in no transition");
+    client.stop_instance().instance_name("web").send().await.unwrap();
+    assert!(world.hang_instance("web"));
+    after(&world, 100_000);
+    assert_eq!(state(&look(&client).await), "stopping");
+    client.stop_instance().instance_name("web").force(true).send().await.unwrap();
+    after(&world, 5);
+    assert_eq!(state(&look(&client).await), "stopped");
+    client.start_instance().instance_name("web").send().await.unwrap();
+    assert!(world.hang_instance("web") && world.unhang_instance("web"));
+    assert_eq!((state(&look(&client).await), rules(&world)), ("running", vec![]));
+}
+
+#[tokio::test]
 async fn pages_and_throttling_are_as_everywhere() {
     let world = World::new(Settings { page_size: 2, ..Settings::default() });
     let client = in_process(&world);
