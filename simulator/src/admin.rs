@@ -10,6 +10,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::appstream::builder::BuilderState;
 use crate::appstream::image::ImageSeed;
 use crate::appstream::session::AuthenticationType;
 use crate::audit::summarize;
@@ -25,7 +26,7 @@ pub(crate) fn routes() -> Router<World> {
         .route("/clock", get(read_clock))
         .route("/clock/advance", post(advance))
         .route("/images", post(put_image))
-        .route("/stacks", post(put_stack))
+        .route("/stacks", get(list_stacks).post(put_stack))
         .route("/associations", post(associate).delete(disassociate))
         .route("/applications", post(put_application))
         .route("/sessions", post(open_session))
@@ -39,6 +40,11 @@ pub(crate) fn routes() -> Router<World> {
         .route("/fleets/{name}/stop", post(stop_fleet))
         .route("/fleets/{name}/errors", post(fleet_errors))
         .route("/fleets/{name}/allow-stopping-sessions", post(allow_stopping))
+        .route("/stacks/{name}", get(show_stack))
+        .route("/builders", get(list_builders))
+        .route("/builders/{name}/state", post(put_builder_into))
+        .route("/builders/{name}/snapshot", post(begin_snapshot).delete(finish_snapshot))
+        .route("/builders/{name}/errors", post(fail_builder))
         .route("/instances", get(list_instances).post(put_instance))
         .route("/instances/{name}", get(show_instance))
         .route("/static-ips", get(list_static_ips))
@@ -248,6 +254,60 @@ async fn fleet_errors(Extract(world): Extract<World>, Path(name): Path<String>, 
 async fn allow_stopping(Extract(world): Extract<World>, Path(name): Path<String>) -> StatusCode {
     world.allow_stopping_sessions(&name);
     StatusCode::NO_CONTENT
+}
+
+async fn list_stacks(Extract(world): Extract<World>) -> Json<Value> {
+    Json(json!({"stacks": world.stacks()}))
+}
+
+async fn show_stack(Extract(world): Extract<World>, Path(name): Path<String>) -> Response {
+    match world.stacks().into_iter().find(|stack| stack.name == name) {
+        Some(stack) => Json(json!(stack)).into_response(),
+        None => refuse(StatusCode::NOT_FOUND, "no such stack"),
+    }
+}
+
+async fn list_builders(Extract(world): Extract<World>) -> Json<Value> {
+    Json(json!({"builders": world.builders()}))
+}
+
+#[derive(Deserialize)]
+struct NewState {
+    state: BuilderState,
+}
+
+async fn put_builder_into(
+    Extract(world): Extract<World>,
+    Path(name): Path<String>,
+    Json(new): Json<NewState>,
+) -> Response {
+    found(world.put_builder_into(&name, new.state))
+}
+
+#[derive(Deserialize)]
+struct Snapshot {
+    image: String,
+}
+
+async fn begin_snapshot(
+    Extract(world): Extract<World>,
+    Path(name): Path<String>,
+    Json(snapshot): Json<Snapshot>,
+) -> Response {
+    found(world.begin_snapshot(&name, &snapshot.image))
+}
+
+async fn finish_snapshot(
+    Extract(world): Extract<World>,
+    Path(name): Path<String>,
+    Json(snapshot): Json<Snapshot>,
+) -> Response {
+    found(world.finish_snapshot(&name, &snapshot.image))
+}
+
+async fn fail_builder(Extract(world): Extract<World>, Path(name): Path<String>, Json(errors): Json<Codes>) -> Response {
+    let codes: Vec<&str> = errors.codes.iter().map(String::as_str).collect();
+    found(world.fail_builder(&name, &codes))
 }
 
 async fn list_instances(Extract(world): Extract<World>) -> Json<Value> {

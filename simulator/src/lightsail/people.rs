@@ -187,6 +187,24 @@ impl World {
         .is_some()
     }
 
+    /// Puts an instance onto another bundle (an older generation's), whatever AWS allows. False: there is no such
+    /// instance or bundle.
+    pub fn edit_instance_bundle(&self, name: &str, bundle: &str) -> bool {
+        let Some(key) = self.place_of_instance(name) else {
+            return false;
+        };
+        let mut state = self.lock();
+        let place = state.change(&key);
+        let found = place.bundle(bundle);
+        match (place.lightsail.instances.get_mut(name), found) {
+            (Some(instance), Some(bundle)) => {
+                instance.bundle = bundle;
+                true
+            }
+            (_, _) => false,
+        }
+    }
+
     /// Starts an instance as a console user would. False: it is not there or AWS would not.
     pub fn start_instance_out_of_band(&self, name: &str) -> bool {
         self.on_named("StartInstance", name, json!({}))

@@ -17,6 +17,8 @@ use crate::api::common::PendingChange;
 use crate::api::{Arn, FINALIZER};
 use crate::aws::accounts::ScopeError;
 use crate::aws::{Ask, AwsError, Stray};
+use crate::engine::port::{SecretError, SecretSight};
+use crate::plan::secret::{SecretFacts, SecretWrite};
 use crate::plan::{
     Allow, Beside, Call, Class, Face, Input, KeyFound, KeyRef, KeySource, Neighbour, Next, Plan, Reply, Seen,
 };
@@ -302,6 +304,20 @@ impl<const GUEST: bool> KubePort<Plain<GUEST>> for Port {
             Some(KeyFound::Unknown) => std::future::pending().await,
             found => found.unwrap_or(KeyFound::Absent),
         }
+    }
+
+    // No object here keeps a Secret.
+    async fn write_secret(
+        &self,
+        _: &str,
+        _: Option<&Thing>,
+        _: &SecretWrite,
+    ) -> Result<Option<SecretFacts>, SecretError> {
+        Err(SecretError::unavailable("no object here keeps a Secret"))
+    }
+
+    fn secrets(&self, _: &str) -> BoxStream<'static, SecretSight> {
+        stream::pending().boxed()
     }
 }
 
