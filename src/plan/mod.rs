@@ -5,12 +5,15 @@
 pub mod beside;
 pub mod conditions;
 pub mod fleet;
+pub mod image_builder;
 pub mod leave;
 pub mod life;
+pub mod looked;
 pub mod ownership;
 pub mod reason;
 pub mod report;
 pub mod schedule;
+pub mod stack;
 pub mod tags;
 pub mod unshown;
 

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use crate::api::image_builder::{BuilderError, BuilderSettings, StateChangeReason};
 use crate::api::{Arn, AwsName};
-use crate::plan::fleet::{ImageFacts, Tagged};
+use crate::plan::fleet::ImageFacts;
+use crate::plan::tags::Tagged;
 
 /// What AWS says about an image builder: the shared read, and whatever was looked at besides.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use crate::api::stack::{StackError, StackSettings};
 use crate::api::{Arn, AwsName};
-use crate::plan::fleet::{SessionFacts, Tagged};
+use crate::plan::fleet::SessionFacts;
 use crate::plan::looked::Looked;
+use crate::plan::tags::Tagged;
 
 /// What AWS says about a stack: the shared read, and whatever was looked at besides.
 #[derive(Debug, Clone, PartialEq)]
