@@ -7,11 +7,7 @@ use crate::api::{fleet, image_builder, stack};
 
 /// Every definition, complete with the rules and defaults that `crd()` of the types alone does not have.
 pub fn all() -> Vec<CustomResourceDefinition> {
-    vec![
-        fleet::definition(),
-        stack::definition(),
-        image_builder::definition(),
-    ]
+    vec![fleet::definition(), stack::definition(), image_builder::definition()]
 }
 
 /// The name of a definition's file in `crds/`: `<group>_<plural>.yaml`.

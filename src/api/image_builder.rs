@@ -24,8 +24,20 @@ pub use status::{BuilderApplied, BuilderError, BuilderInternal, ImageBuilderStat
 
 /// The image builder that is wanted. A field that is left out is not compared with AWS.
 #[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[kube(group = "appstream.windlass.dev", version = "v1alpha1", kind = "ImageBuilder", plural = "imagebuilders", namespaced)]
-#[kube(status = "ImageBuilderStatus", derive = "PartialEq", shortname = "asbuilder", category = "windlass", category = "aws")]
+#[kube(
+    group = "appstream.windlass.dev",
+    version = "v1alpha1",
+    kind = "ImageBuilder",
+    plural = "imagebuilders",
+    namespaced
+)]
+#[kube(
+    status = "ImageBuilderStatus",
+    derive = "PartialEq",
+    shortname = "asbuilder",
+    category = "windlass",
+    category = "aws"
+)]
 #[kube(
     doc = "An Amazon AppStream 2.0 (WorkSpaces Applications) image builder: the machine on which an administrator makes images. AWS tells nobody whether a person is working on it: turn it off only when nobody is.",
     selectable = ".spec.desiredState",

@@ -103,3 +103,15 @@ pub const BUCKET_ARN: [Rule; 1] = [form(
     "self.matches('^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]*[a-z0-9]$')",
     "this is not the ARN of an S3 bucket, which looks like arn:aws:s3:::my-bucket",
 )];
+
+/// The type of an interface VPC endpoint: AWS's list grows.
+pub const ENDPOINT_TYPE: [Rule; 1] = [form(
+    "self.matches('^[A-Z][A-Z0-9_]*$')",
+    "a type of endpoint is spelt as AWS spells it: upper-case letters, digits and `_`, such as STREAMING",
+)];
+
+/// The id of an interface VPC endpoint.
+pub const VPCE_ID: [Rule; 1] = [form(
+    "self.matches('^vpce-[0-9a-z]+$')",
+    "this is not the id of a VPC endpoint, which looks like vpce-0a1b2c3d4e5f67890",
+)];

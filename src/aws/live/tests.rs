@@ -560,7 +560,7 @@ async fn names_asked_for_together_are_asked_for_alone_when_aws_misses_one() {
         }
     });
     let names = |asked: &Asked| member(&asked.input, "Names").and_then(Value::as_array).map_or(0, Vec::len);
-    let fleets = appstream(&aws, true).source(&scope(), Urgency::Routine);
+    let fleets = appstream(&aws, true).source::<FleetFacts>(&scope(), Urgency::Routine);
     let found = fleets.named(["a", "b", "gone"].map(str::to_owned).to_vec()).await.unwrap();
     assert_eq!(found.into_keys().collect::<BTreeSet<_>>(), BTreeSet::from(["a".to_owned(), "b".to_owned()]));
     assert_eq!(aws.asked().iter().map(names).collect::<Vec<_>>(), [3, 1, 1, 1]);

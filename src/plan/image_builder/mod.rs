@@ -30,6 +30,7 @@ use super::unshown::{self, Changes};
 use super::{Face, Input, Kind, Plan, Reply, Status};
 
 pub use call::{BuilderCall, BuilderCreate};
+pub use image::named as named_image;
 pub use report::Shown;
 pub use state::{BuilderFacts, BuilderLook, BuilderState, Phase};
 

@@ -70,8 +70,7 @@ fn by_power(draft: Draft<'_, '_>) -> Plan<Kind> {
             draft.send(BuilderCall::Start(name), Waiting::Starting, "starting the image builder", news)
         }
         (DesiredState::Stopped, Phase::Running) => {
-            let news =
-                News::done("Stopped", "Stop", format!("stopped image builder {name}: desiredState is Stopped"));
+            let news = News::done("Stopped", "Stop", format!("stopped image builder {name}: desiredState is Stopped"));
             draft.send(BuilderCall::Stop(name), Waiting::Stopping, "stopping the image builder", news)
         }
         (DesiredState::Running, Phase::Running) | (DesiredState::Stopped, Phase::Stopped) => {

@@ -145,10 +145,10 @@ impl Field {
             }
             Self::ApplicationSettings => {
                 let group = seen.application_settings.as_ref().and_then(|s| s.settings_group.clone());
-                patch.application_settings = wanted.application_settings.clone().map(|w| ApplicationSettings {
-                    settings_group: w.settings_group.or(group),
-                    ..w
-                });
+                patch.application_settings = wanted
+                    .application_settings
+                    .clone()
+                    .map(|w| ApplicationSettings { settings_group: w.settings_group.or(group), ..w });
             }
             Self::AccessEndpoints => patch.access_endpoints.clone_from(&wanted.access_endpoints),
             Self::EmbedHostDomains => patch.embed_host_domains.clone_from(&wanted.embed_host_domains),
@@ -177,9 +177,7 @@ impl Field {
             },
             Self::UserSettings => wanted.user_settings.iter().flatten().all(|w| {
                 seen.user_settings.iter().flatten().any(|s| {
-                    w.action == s.action
-                        && w.permission == s.permission
-                        && part(&w.maximum_length, &s.maximum_length)
+                    w.action == s.action && w.permission == s.permission && part(&w.maximum_length, &s.maximum_length)
                 })
             }),
             Self::ApplicationSettings => match (&wanted.application_settings, &seen.application_settings) {

@@ -93,6 +93,8 @@ fn available(report: &report::Report<'_, StackKind>) -> Fact {
         (Known::Absent | Known::Foreign, _) | (Known::There(_), Some(false)) => {
             Fact::no(report.verdict.reason(), report.verdict.message())
         }
-        (Known::There(facts), Some(true)) => Fact::yes("Exists", format!("stack {} is there, as its fleet is", facts.name)),
+        (Known::There(facts), Some(true)) => {
+            Fact::yes("Exists", format!("stack {} is there, as its fleet is", facts.name))
+        }
     }
 }

@@ -164,7 +164,8 @@ pub fn leave(going: &Going<'_, StackKind>) -> Plan<StackKind> {
         Gate::Held { verdict, sessions, again } => {
             let waits = Some(verdict.message().to_owned());
             let changes = vec![report::pending(input, DELETION, fleet.as_str(), "Deleted", Impact::None, waits)];
-            let verdict = verdict.hinting(&format!(" before the stack is taken out of fleet {fleet}{}", way_out::<StackKind>()));
+            let verdict =
+                verdict.hinting(&format!(" before the stack is taken out of fleet {fleet}{}", way_out::<StackKind>()));
             let news = report::news(input, "Delete", &verdict);
             let shown = Shown { fleets: Some(joined.fleets.clone()), associated: Some(true), sessions };
             let report = Report { shown, changes, ..Report::new(input, Known::There(facts), verdict) };
@@ -242,14 +243,17 @@ impl<'a, 'o> Draft<'a, 'o> {
         draft
     }
 
-    /// A refused update is remembered for its generation, so that the rest goes on without it. A new generation, a request
-    /// to look again, or nothing being left of it ends that.
+    /// A refused update is remembered for its generation, so that the rest goes on without it. Another change in a new
+    /// generation, a request to look again, or nothing being left of it ends that.
     fn remember_refusal(&mut self) {
         let input = self.there.input;
         let generation = report::generation(input.object);
         let handled = shown::earlier(input.object).last_handled_reconcile_at.as_ref();
         let kept = !self.differences.is_empty() && !asked_again::<StackKind>(input.object, handled);
-        self.stamps.rejected = self.stamps.rejected.take().filter(|r| r.generation == generation && kept);
+        let asked: Vec<String> = self.differences.iter().map(|d| format!("{}={}", d.field.path(), d.to)).collect();
+        let change = bounded(&asked.join(";"), WORDS);
+        let same = |r: &Rejected| r.generation == generation || r.change == change;
+        self.stamps.rejected = self.stamps.rejected.take().filter(|r| same(r) && kept);
         let refused = input.failure.filter(|f| {
             let update = matches!(f.call, Some(StackCall::Update(_)));
             update && f.class == Class::Rejected && f.generation == generation && !self.differences.is_empty()
@@ -259,6 +263,7 @@ impl<'a, 'o> Draft<'a, 'o> {
                 generation,
                 code: bounded(&failure.code, 256),
                 message: bounded(&failure.message, WORDS),
+                change,
             });
         }
     }
@@ -268,8 +273,7 @@ impl<'a, 'o> Draft<'a, 'o> {
         if self.differences.is_empty() || self.stamps.rejected.is_some() {
             return None;
         }
-        let mut patch =
-            StackPatch { name: self.facts.name.clone(), set: Default::default(), clear: BTreeSet::new() };
+        let mut patch = StackPatch { name: self.facts.name.clone(), set: Default::default(), clear: BTreeSet::new() };
         for change in &self.differences {
             match (change.clear, change.field.clearing()) {
                 (true, Some(attribute)) => {
@@ -447,9 +451,10 @@ impl<'a, 'o> Draft<'a, 'o> {
             (_, Some(fleets)) => Some(!fleets.is_empty()),
             (_, None) => None,
         };
+        let changes = self.changes();
         let report = Report {
             shown: Shown { fleets: fleets.cloned(), associated, sessions: self.sessions },
-            changes: self.changes(),
+            changes,
             stamps: self.stamps,
             arn: Some(self.facts.arn.clone()),
             ..Report::new(input, Known::There(self.facts), verdict)

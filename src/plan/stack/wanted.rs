@@ -118,10 +118,9 @@ pub fn target(object: &Stack, scope: &Scope, beside: &Beside) -> Target {
     }
     match (AwsName::try_from(face.aws_name.clone()), face.deleting) {
         (Err(_), _) => Target::NotYet(format!("Fleet {named} has no name that AWS could have")),
-        (Ok(name), true) => Target::Leaving(
-            name,
-            format!("Fleet {named} is being deleted: name another fleet, or none, to let it go"),
-        ),
+        (Ok(name), true) => {
+            Target::Leaving(name, format!("Fleet {named} is being deleted: name another fleet, or none, to let it go"))
+        }
         (Ok(name), false) => Target::Fleet { name, vouched: true },
     }
 }
