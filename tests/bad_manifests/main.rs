@@ -6,7 +6,9 @@ mod bounds;
 mod examples;
 mod fleet;
 mod good;
+mod image_builder;
 mod rules;
+mod stack;
 mod updates;
 
 use std::fmt;
@@ -123,7 +125,7 @@ struct Tried {
 }
 
 /// Every kind.
-const KINDS: [&Tried; 1] = [&fleet::TRIED];
+const KINDS: [&Tried; 3] = [&fleet::TRIED, &stack::TRIED, &image_builder::TRIED];
 
 /// The definition of a kind.
 fn definition(kind: &str) -> CustomResourceDefinition {
