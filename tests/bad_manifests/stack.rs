@@ -224,7 +224,7 @@ spec:
   applicationSettings: {enabled: true, settingsGroup: office}
   accessEndpoints:
   - {endpointType: STREAMING, vpceId: vpce-0a1b2c3d4e5f67890}
-  embedHostDomains: [portal.example.com, a.b.example.org]
+  embedHostDomains: [a.b.example.org, portal.example.com]
   streamingExperienceSettings: {preferredProtocol: UDP}
   contentRedirection: {hostToClient: {enabled: true, allowedUrls: ['*'], deniedUrls: ['https://*.example.com/*']}}
   agentAccessConfig:
