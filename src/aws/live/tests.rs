@@ -28,11 +28,11 @@ fn look(look: FleetLook) -> BTreeSet<FleetLook> {
 
 async fn observe(appstream: &AppStream, name: &str, looks: &BTreeSet<FleetLook>) -> Result<FleetState, AwsError> {
     let ask = Ask { looks, not_before: Timestamp::MIN, urgency: Urgency::Routine };
-    appstream.observe(&scope(), &fleet_object(name), ask).await
+    AwsPort::<FleetKind>::observe(appstream, &scope(), &fleet_object(name), ask).await
 }
 
 async fn send(appstream: &AppStream, call: &FleetCall) -> Result<Reply, AwsError> {
-    appstream.send(&scope(), call, Urgency::Routine).await
+    AwsPort::<FleetKind>::send(appstream, &scope(), call, Urgency::Routine).await
 }
 
 fn every_setting() -> FleetSettings {
@@ -586,7 +586,7 @@ async fn strays_are_what_nobody_claims_and_is_still_there() {
         _ => Answer::Cbor(200, map([("Tags", map([("k", "v".into())]))])),
     });
     let claimed = BTreeSet::from([arn("ours").parse().unwrap()]);
-    let strays = appstream(&aws, true).strays(&scope(), &claimed).await;
+    let strays = AwsPort::<FleetKind>::strays(&appstream(&aws, true), &scope(), &claimed).await;
     let stray = Stray { arn: arn("stray").parse().unwrap(), tags: [("k".to_owned(), "v".to_owned())].into() };
     assert_eq!(strays, Ok(vec![stray]));
 }

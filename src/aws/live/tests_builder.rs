@@ -20,11 +20,11 @@ fn object() -> ImageBuilder {
 async fn observe(appstream: &AppStream, looks: &[BuilderLook]) -> Result<BuilderState, AwsError> {
     let looks: BTreeSet<BuilderLook> = looks.iter().copied().collect();
     let ask = Ask { looks: &looks, not_before: Timestamp::MIN, urgency: Urgency::Routine };
-    appstream.observe(&scope(), &object(), ask).await
+    AwsPort::<ImageBuilderKind>::observe(appstream, &scope(), &object(), ask).await
 }
 
 async fn send(appstream: &AppStream, call: &BuilderCall) -> Result<Reply, AwsError> {
-    appstream.send(&scope(), call, Urgency::Routine).await
+    AwsPort::<ImageBuilderKind>::send(appstream, &scope(), call, Urgency::Routine).await
 }
 
 fn arn() -> String {

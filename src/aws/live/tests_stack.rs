@@ -27,11 +27,11 @@ fn object(fleet_name: Option<&str>) -> Stack {
 async fn observe(appstream: &AppStream, object: &Stack, looks: &[StackLook]) -> Result<StackState, AwsError> {
     let looks: BTreeSet<StackLook> = looks.iter().copied().collect();
     let ask = Ask { looks: &looks, not_before: Timestamp::MIN, urgency: Urgency::Routine };
-    appstream.observe(&scope(), object, ask).await
+    AwsPort::<StackKind>::observe(appstream, &scope(), object, ask).await
 }
 
 async fn send(appstream: &AppStream, call: &StackCall) -> Result<Reply, AwsError> {
-    appstream.send(&scope(), call, Urgency::Routine).await
+    AwsPort::<StackKind>::send(appstream, &scope(), call, Urgency::Routine).await
 }
 
 fn arn() -> String {
