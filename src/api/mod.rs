@@ -4,6 +4,7 @@ pub mod common;
 pub mod definition;
 pub mod fleet;
 pub mod form;
+pub mod instance;
 pub mod schema;
 pub mod text;
 
@@ -11,7 +12,8 @@ pub use common::{
     AdoptionPolicy, Common, DeletionPolicy, Impact, Intent, ManagementPolicy, PendingChange, RecreatePolicy,
 };
 pub use fleet::{Fleet, FleetSettings, FleetSpec, FleetStatus};
-pub use text::{AccountName, Arn, AwsName, Region};
+pub use instance::{Instance, InstanceSpec, InstanceStatus};
+pub use text::{AccountName, Arn, AwsName, LightsailName, Region};
 
 /// The finalizer on every object that may own something in AWS.
 pub const FINALIZER: &str = "windlass.dev/finalizer";
