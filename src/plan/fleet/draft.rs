@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::api::RECONCILE_REQUESTED_AT;
 use crate::api::common::{Impact, PendingChange};
 use crate::api::fleet::{
-    ComputeCapacity, DesiredState, Fleet, FleetSettings, Internal, Rejected, SessionsStatus, UpdateType, WhileRunning,
+    ComputeCapacity, DesiredState, FleetSettings, Internal, Rejected, SessionsStatus, UpdateType, WhileRunning,
 };
 use crate::plan::conditions::bounded;
+use crate::plan::life::There;
+use crate::plan::report::{self, OBSERVED, asked_again, generation, pending};
+use crate::plan::tags::{Step, Tagged};
 use crate::plan::{Class, Failure, Input};
-use kube::ResourceExt;
 
-use super::beside::Step;
 use super::diff::{self, Difference, Field};
 use super::image::{ImageUse, image_usable};
-use super::report::{self, pending};
-use super::state::{FleetFacts, FleetState, Power, Tagged};
+use super::report as shown;
+use super::state::{FleetFacts, FleetState, Power};
 use super::stop::shared;
 use super::wanted::Wanted;
 use super::{AttributeToDelete, FleetCall, FleetKind, FleetPatch};
@@ -50,13 +50,11 @@ pub struct Draft<'a> {
     /// The sessions that a stop waits for.
     pub(super) sessions: Option<SessionsStatus>,
     /// A write beside the fleet itself that is still to be made.
-    pub(super) step: Option<Step>,
+    pub(super) step: Option<Step<FleetCall>>,
 }
 
 /// What a change waits for that the operator does not carry out by itself.
 pub const ON_STOP: &str = "updateStrategy.type is OnStop: applied when the fleet is stopped";
-/// What a change waits for that is only observed.
-pub const OBSERVED: &str = "managementPolicy is Observe: nothing is written";
 /// What the capacity waits for while it is kept at 0.
 pub const DRAINED: &str = "kept at 0 until the fleet has been stopped";
 
@@ -72,14 +70,9 @@ const OF_IMAGE: [Field; 5] =
     [Field::ImageArn, Field::ImageName, Field::InstanceType, Field::MaxSessionsPerInstance, Field::Platform];
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(
-        input: &'a Input<'a, FleetKind>,
-        wanted: &'a Wanted<'a>,
-        state: &'a FleetState,
-        facts: &'a FleetFacts,
-        tagged: &'a Tagged,
-    ) -> Self {
-        let mut internal = report::earlier(input.object).internal.clone();
+    pub(super) fn new(there: &There<'a, '_, FleetKind>) -> Self {
+        let There { input, wanted, state, facts, tagged, .. } = *there;
+        let mut internal = shown::earlier(input.object).internal.clone();
         internal.intent = None;
         let differences = diff::differences(wanted.settings(), facts, &internal.applied.fields);
         internal.applied.fields = diff::applied(wanted.settings(), &facts.settings, &internal.applied.fields);
@@ -107,9 +100,8 @@ impl<'a> Draft<'a> {
     /// a request to look again, or nothing being left of it ends that.
     fn remember_refusal(&mut self) {
         let generation = generation(self.input.object);
-        let earlier = report::earlier(self.input.object);
-        let asked = self.input.object.annotations().get(RECONCILE_REQUESTED_AT);
-        let asked_again = asked.is_some() && asked != earlier.last_handled_reconcile_at.as_ref();
+        let earlier = shown::earlier(self.input.object);
+        let asked_again = asked_again::<FleetKind>(self.input.object, earlier.last_handled_reconcile_at.as_ref());
         let left = self.differences.iter().any(|d| !d.field.is_capacity());
         self.internal.rejected =
             self.internal.rejected.take().filter(|r| r.generation == generation && left && !asked_again);
@@ -292,7 +284,7 @@ impl<'a> Draft<'a> {
     /// How long AWS has been reporting the present state and errors.
     pub(super) fn state_age(&self) -> Duration {
         let earlier = self.input.object.status.as_ref();
-        let since = earlier.filter(|s| report::same_answer(s, self.facts)).and_then(|s| s.internal.state_since);
+        let since = earlier.filter(|s| shown::same_answer(s, self.facts)).and_then(|s| s.internal.state_since);
         since.map_or(Duration::ZERO, |at| report::elapsed(at, self.input.now))
     }
 
@@ -373,7 +365,7 @@ fn rule(
         f.class == Class::InUse && matches!(f.call, Some(FleetCall::Update(_))) && facts.power == Power::Running
     });
     // The next write that AWS takes (a drain) clears the failure; the plan that was shown for it does not lie.
-    let earlier = report::earlier(input.object);
+    let earlier = shown::earlier(input.object);
     let short_before = earlier.observed_generation == generation(input.object)
         && differences.iter().any(|d| {
             let longer = d.field.changes_while_running(kind, WhileRunning::Documented);
@@ -382,9 +374,4 @@ fn rule(
             longer && !shorter && earlier.pending_changes.iter().any(shown)
         });
     if refused || short_before { WhileRunning::Minimal } else { wanted.strategy().while_running }
-}
-
-/// The object's generation.
-pub fn generation(object: &Fleet) -> i64 {
-    object.metadata.generation.unwrap_or_default()
 }

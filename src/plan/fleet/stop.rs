@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use crate::api::fleet::{ComputeCapacity, DisruptionPolicy, FleetSettings, FleetType, SessionsStatus};
 use crate::plan::reason::Waiting;
+use crate::plan::report::{NEVER, elapsed, lasting};
 use crate::plan::schedule::WindowsNow;
 use crate::plan::{Class, Input};
 
 use super::FleetKind;
 use super::call::{FleetCall, FleetPatch};
-use super::report::{elapsed, lasting};
 use super::state::{FleetFacts, FleetLook, FleetState, Power};
 use super::wanted::Wanted;
 
@@ -42,9 +42,6 @@ pub enum Gate {
         again: Duration,
     },
 }
-
-/// What a stop waits for that the policy forbids.
-pub const NEVER: &str = "disruption.policy is Never";
 
 /// Decides whether the fleet may be stopped. `since` is when the stop was first wanted.
 pub fn gate(
@@ -148,6 +145,11 @@ fn counted(wanted: &Wanted<'_>, facts: &FleetFacts) -> Count {
         ) => true,
     };
     if known || users > 0 { Count::Users(users) } else { Count::Unknown }
+}
+
+/// Whether an update sets the capacity to 0.
+pub fn drains(patch: &FleetPatch) -> bool {
+    patch.set.compute_capacity.as_ref().is_some_and(|c| c.desired_instances.or(c.desired_sessions) == Some(0))
 }
 
 /// Whether several sessions share an instance.
