@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use crate::aws::Leave;
 use crate::aws::accounts::Accounts;
-use crate::aws::live::AppStream;
+use crate::aws::live::{AppStream, Lightsail};
 use crate::plan::fleet::FleetKind;
+use crate::plan::instance::InstanceKind;
 use crate::run::{Kinds, serve};
 
 /// Starts every kind.
 pub fn register(kinds: &mut Kinds, accounts: &Arc<Accounts>, leave: &Arc<dyn Leave>) {
     let appstream = AppStream::new(Arc::clone(accounts), Arc::clone(leave));
     serve::<FleetKind, _>(kinds, appstream);
+    let lightsail = Lightsail::new(Arc::clone(accounts), Arc::clone(leave));
+    serve::<InstanceKind, _>(kinds, lightsail);
 }

@@ -130,9 +130,6 @@ pub struct Internal {
     /// The starts and stops that `desiredState` needed lately.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power_sets: Option<PowerSets>,
-    /// The create that AWS took and did not carry out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub failed_create: Option<FailedCreate>,
 }
 
 impl Internal {
@@ -177,21 +174,4 @@ pub struct PowerSets {
     pub count: i32,
     /// When the last of them was sent (RFC 3339).
     pub at: Timestamp,
-}
-
-/// A create that AWS took and did not carry out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct FailedCreate {
-    /// How many failed one after the other, 1 to 1000000.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub count: i32,
-    /// When AWS began the last of them (RFC 3339).
-    pub at: Timestamp,
-    /// AWS's code, at most 256 characters.
-    #[schemars(length(max = 256))]
-    pub code: String,
-    /// AWS's words, at most 32768 characters.
-    #[schemars(length(max = 32_768))]
-    pub message: String,
 }

@@ -282,7 +282,7 @@ pub(super) async fn applications(client: &Client, way: &Way, fleet: &AwsName) ->
 }
 
 /// Reads page after page until there is no next token (absent, null or empty), and tells how many pages there were.
-async fn paged<T, F, Fut>(
+pub(super) async fn paged<T, F, Fut>(
     operation: &'static str,
     page: F,
     mut each: impl FnMut(T) -> Result<(), AwsError>,

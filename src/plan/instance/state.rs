@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use crate::api::instance::{IpAddressType, MetadataOptions};
 use crate::api::{Arn, LightsailName};
 
+use crate::plan::tags::Tagged;
+
 use super::catalogue::Catalogue;
 use super::ports::PortRule;
 
@@ -18,13 +20,14 @@ pub struct InstanceState {
     pub began: Timestamp,
     /// GetInstances or GetInstance; `None` when there is no such instance.
     pub instance: Option<InstanceFacts>,
+    /// Its tags, which come with it.
+    pub tags: Option<Tagged>,
     /// GetStaticIps, by name: where the object has, or had, to do with one.
-    pub static_ips: Option<BTreeMap<String, StaticIpFacts>>,
+    pub static_ips: Option<Arc<BTreeMap<String, StaticIpFacts>>>,
     /// What the Region offers: the last known, at no cost, unless [`InstanceLook::Catalogue`] asked for one of this hour.
     pub catalogue: Option<Arc<Catalogue>>,
-    /// The latest CreateInstance operation of GetOperationsForResource ([`InstanceLook::Operations`]); the inner `None`
-    /// means that AWS knows of none.
-    pub created_by: Option<Option<OperationFacts>>,
+    /// The CreateInstance operations of GetOperationsForResource, oldest first ([`InstanceLook::Operations`]).
+    pub creates: Option<Vec<OperationFacts>>,
 }
 
 /// Reads beside the shared ones.
@@ -47,7 +50,7 @@ pub struct InstanceFacts {
     pub arn: Arn,
     /// Its name.
     pub name: LightsailName,
-    /// Its tags; a key without a value has the empty one.
+    /// Its tags, for [`InstanceState::tags`]; a key without a value has the empty one.
     pub tags: BTreeMap<String, String>,
     /// When it was created.
     pub created_time: Option<Timestamp>,
@@ -193,7 +196,7 @@ pub struct StaticIpFacts {
     pub attached_to: Option<String>,
 }
 
-/// An operation that made, or was to make, an instance.
+/// An operation that made, or was to make, an instance of that name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationFacts {
     /// When AWS began it.
