@@ -11,8 +11,8 @@ use crate::run::{Kinds, serve};
 
 /// Starts every kind.
 pub fn register(kinds: &mut Kinds, accounts: &Arc<Accounts>, leave: &Arc<dyn Leave>) {
-    let appstream = AppStream::new(Arc::clone(accounts), Arc::clone(leave));
-    serve::<FleetKind, _>(kinds, appstream);
-    let lightsail = Lightsail::new(Arc::clone(accounts), Arc::clone(leave));
-    serve::<InstanceKind, _>(kinds, lightsail);
+    let appstream = Arc::new(AppStream::new(Arc::clone(accounts), Arc::clone(leave)));
+    serve::<FleetKind, _>(kinds, Arc::clone(&appstream));
+    let lightsail = Arc::new(Lightsail::new(Arc::clone(accounts), Arc::clone(leave)));
+    serve::<InstanceKind, _>(kinds, Arc::clone(&lightsail));
 }

@@ -36,10 +36,8 @@ pub const KEY_PAIR_NAME: [Rule; 1] = [form(
 )];
 
 /// A key of a Secret or ConfigMap (what the API server takes for one).
-pub const DATA_KEY: [Rule; 1] = [form(
-    "self.matches('^[-._a-zA-Z0-9]+$')",
-    "a key of a Secret or ConfigMap has letters, digits, `-`, `_` and `.`",
-)];
+pub const DATA_KEY: [Rule; 1] =
+    [form("self.matches('^[-._a-zA-Z0-9]+$')", "a key of a Secret or ConfigMap has letters, digits, `-`, `_` and `.`")];
 
 /// An IPv4 address, or a range in CIDR notation.
 pub const IPV4_RANGE: [Rule; 1] = [form(

@@ -39,6 +39,8 @@ pub enum Waiting {
     DeletionProtected,
     /// AWS reports a state that this version does not know.
     UnknownState,
+    /// AWS took a create and did not carry it out: it is tried again, less and less often.
+    CreateFailed,
     /// The AWS account, or a Region of it, is not set up or verified yet.
     AccountPending,
     /// Something else keeps starting or stopping it: it is set right less and less often.

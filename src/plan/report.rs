@@ -271,6 +271,7 @@ pub fn news<K: Life>(input: &Input<'_, K>, action: &'static str, verdict: &Verdi
             | Waiting::DependencyNotReady
             | Waiting::UnknownState
             | Waiting::AccountPending
+            | Waiting::CreateFailed
             | Waiting::PowerContested
             | Waiting::AutoSnapshotsKept,
             _,

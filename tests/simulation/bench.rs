@@ -122,6 +122,7 @@ impl Bench {
             herald: Arc::new(Heard(Arc::clone(&self.news))),
             stage,
             metrics: METRICS.clone(),
+            neighbourhood: Arc::default(),
             settings: self.settings.clone(),
         };
         let (leads, led) = watch::channel(LeaseState::Held { taken_at: self.now() });

@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use windlass::api::fleet::{Fleet, FleetSpec, FleetStatus};
 use windlass::api::{FINALIZER, RECONCILE_REQUESTED_AT};
 use windlass::engine::{Id, KubeEffect, KubeError, KubePort, Sight};
-use windlass::plan::Status;
 use windlass::plan::fleet::FleetKind;
+use windlass::plan::{KeyFound, KeyRef, Status};
 
 /// How long a request is under way, each way, and how late the watch tells of a change: a close API server.
 const WAY: Duration = Duration::from_millis(2);
@@ -34,6 +34,8 @@ pub struct Cluster {
 #[derive(Clone)]
 pub struct Store {
     objects: BTreeMap<Id, Fleet>,
+    /// Keys of Secrets and ConfigMaps, by namespace.
+    keys: BTreeMap<(String, KeyRef), KeyFound>,
     version: u64,
     uids: u64,
     watches: Vec<mpsc::UnboundedSender<(Instant, Sight<Fleet>)>>,
@@ -269,6 +271,7 @@ impl Default for Store {
     fn default() -> Self {
         Self {
             objects: BTreeMap::new(),
+            keys: BTreeMap::new(),
             version: 100,
             uids: 0,
             watches: Vec::new(),
@@ -337,6 +340,13 @@ impl KubePort<FleetKind> for Cluster {
         };
         sleep(WAY).await;
         answer
+    }
+
+    async fn read_key(&self, namespace: &str, key: &KeyRef) -> KeyFound {
+        sleep(WAY).await;
+        let found = self.lock().keys.get(&(namespace.to_owned(), key.clone())).cloned();
+        sleep(WAY).await;
+        found.unwrap_or(KeyFound::Absent)
     }
 }
 

@@ -112,11 +112,8 @@ pub const PUBLIC_PORT: [Rule; 3] = [
 ];
 
 /// Rules on `addOns`.
-pub const ADD_ONS: [Rule; 1] = [require(
-    ".autoSnapshot",
-    "has(self.autoSnapshot)",
-    "addOns is empty: give autoSnapshot, or leave addOns out",
-)];
+pub const ADD_ONS: [Rule; 1] =
+    [require(".autoSnapshot", "has(self.autoSnapshot)", "addOns is empty: give autoSnapshot, or leave addOns out")];
 
 /// Rules on `metadataOptions`.
 pub const METADATA_OPTIONS: [Rule; 1] = [form(

@@ -13,6 +13,7 @@ use super::leave::AskLeave;
 use super::lightsail_read::{self as read, Instances};
 use super::lightsail_write as write;
 use super::request::Way;
+use crate::api::instance::AutoSnapshotsOnDelete;
 use crate::api::{Arn, Instance, LightsailName};
 use crate::aws::accounts::{Accounts, ScopeError};
 use crate::aws::batch::{Clock, Shared, age, lock, strictly};
@@ -117,12 +118,20 @@ impl Lightsail {
                 false => Ok(None),
             }
         };
-        let (known, static_ips, catalogue, creates) = futures::try_join!(instance, static_ips, catalogue, creates)?;
+        let auto_snapshots = async {
+            match (looks.contains(&InstanceLook::AutoSnapshots), object.spec.auto_snapshots_on_delete) {
+                (true, AutoSnapshotsOnDelete::Wait) => read::auto_snapshots(client, way, &name).await.map(Some),
+                (true, AutoSnapshotsOnDelete::Delete) => Ok(Some(Vec::new())),
+                (false, AutoSnapshotsOnDelete::Wait | AutoSnapshotsOnDelete::Delete) => Ok(None),
+            }
+        };
+        let (known, static_ips, catalogue, creates, auto_snapshots) =
+            futures::try_join!(instance, static_ips, catalogue, creates, auto_snapshots)?;
 
         let began = self.shown(known.began);
         let instance = known.value.as_deref().cloned();
         let tags = instance.as_ref().map(|instance| Tagged { began, tags: instance.tags.clone() });
-        Ok(InstanceState { began, instance, tags, static_ips, catalogue, creates })
+        Ok(InstanceState { began, instance, tags, static_ips, catalogue, creates, auto_snapshots })
     }
 
     async fn write(&self, scope: &Scope, call: &InstanceCall, urgency: Urgency) -> Result<Reply, AwsError> {

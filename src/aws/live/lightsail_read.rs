@@ -105,11 +105,7 @@ pub(super) async fn static_ips(client: &Client, way: &Way) -> Result<BTreeMap<St
 }
 
 /// The CreateInstance operations of GetOperationsForResource, oldest first; none where AWS knows nothing of the name.
-pub(super) async fn creates(
-    client: &Client,
-    way: &Way,
-    name: &LightsailName,
-) -> Result<Vec<OperationFacts>, AwsError> {
+pub(super) async fn creates(client: &Client, way: &Way, name: &LightsailName) -> Result<Vec<OperationFacts>, AwsError> {
     const GET_OPERATIONS: &str = "GetOperationsForResource";
     let mut creates = Vec::new();
     let sequence = paged(
@@ -134,6 +130,22 @@ pub(super) async fn creates(
             Ok(creates)
         }
         Err(error) if error.class == Class::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The days of GetAutoSnapshots, newest first; none where AWS keeps none.
+pub(super) async fn auto_snapshots(client: &Client, way: &Way, name: &LightsailName) -> Result<Vec<String>, AwsError> {
+    let request = client.get_auto_snapshots().resource_name(name.as_str());
+    match way.read("GetAutoSnapshots", request.send()).await {
+        Ok(said) => {
+            let mut days: Vec<String> =
+                said.auto_snapshots.unwrap_or_default().into_iter().filter_map(|one| one.date).collect();
+            days.sort_by(|a, b| b.cmp(a));
+            Ok(days)
+        }
+        // There is no such instance any more, or AWS says that the add-on is not enabled.
+        Err(error) if matches!(error.class, Class::NotFound | Class::InUse) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }

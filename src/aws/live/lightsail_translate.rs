@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_lightsail::types as sdk;
 
-pub(super) use super::translate::unreadable;
 use super::translate::timestamp;
+pub(super) use super::translate::unreadable;
 use crate::api::instance::{HttpTokens, IpAddressType, MetadataOptions, Protocol, PublicPort, Toggle};
 use crate::aws::AwsError;
 use crate::plan::instance::{
@@ -22,7 +22,8 @@ const AUTO_SNAPSHOT: &str = "AutoSnapshot";
 /// When it has no name or ARN: it could then not be told from others.
 pub(super) fn instance(operation: &'static str, instance: sdk::Instance) -> Result<InstanceFacts, AwsError> {
     let lacks = |what| unreadable(operation, what);
-    let name = instance.name.and_then(|name| name.parse().ok()).ok_or_else(|| lacks("an instance came without a name"))?;
+    let name =
+        instance.name.and_then(|name| name.parse().ok()).ok_or_else(|| lacks("an instance came without a name"))?;
     let arn = instance.arn.and_then(|arn| arn.parse().ok()).ok_or_else(|| lacks("an instance came without an ARN"))?;
     let state = instance.state.and_then(|state| state.name).unwrap_or_default();
     let add_on = |add_on: sdk::AddOn| {

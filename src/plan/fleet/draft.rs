@@ -1,5 +1,6 @@
 //! A fleet of ours while a pass works it out: the differences, what may be sent of them now, and the stamps.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::diff::{self, Difference, Field};
 use super::image::{ImageUse, image_usable};
 use super::report as shown;
 use super::state::{FleetFacts, FleetState, Power};
-use super::stop::shared;
+use super::stop::{desired, shared};
 use super::wanted::Wanted;
 use super::{AttributeToDelete, FleetCall, FleetKind, FleetPatch};
 
@@ -27,6 +28,8 @@ pub struct Draft<'a> {
     pub(super) input: &'a Input<'a, FleetKind>,
     /// What the object asks for.
     pub(super) wanted: &'a Wanted<'a>,
+    /// The settings to compare and to send: the spec's, and what a drain is to give back.
+    pub(super) settings: Cow<'a, FleetSettings>,
     /// What AWS says.
     pub(super) state: &'a FleetState,
     /// The fleet of it.
@@ -74,11 +77,13 @@ impl<'a> Draft<'a> {
         let There { input, wanted, state, facts, tagged, .. } = *there;
         let mut internal = shown::earlier(input.object).internal.clone();
         internal.intent = None;
-        let differences = diff::differences(wanted.settings(), facts, &internal.applied.fields);
-        internal.applied.fields = diff::applied(wanted.settings(), &facts.settings, &internal.applied.fields);
+        let settings = settings(wanted, facts, &mut internal);
+        let differences = diff::differences(&settings, facts, &internal.applied.fields);
+        internal.applied.fields = diff::applied(&settings, &facts.settings, &internal.applied.fields);
         let mut draft = Self {
             input,
             wanted,
+            settings,
             state,
             facts,
             tagged,
@@ -96,15 +101,17 @@ impl<'a> Draft<'a> {
         draft
     }
 
-    /// A refused update is remembered for its generation, so that the fleet is not stopped for it again. A new generation,
-    /// a request to look again, or nothing being left of it ends that.
+    /// A refused update is remembered, so that the fleet is not stopped for it again: for its generation, and for as long as
+    /// the same is wanted (an autoscaler makes generations too). Another wish, a request to look again, or nothing being left
+    /// of it ends that.
     fn remember_refusal(&mut self) {
         let generation = generation(self.input.object);
         let earlier = shown::earlier(self.input.object);
         let asked_again = asked_again::<FleetKind>(self.input.object, earlier.last_handled_reconcile_at.as_ref());
         let left = self.differences.iter().any(|d| !d.field.is_capacity());
-        self.internal.rejected =
-            self.internal.rejected.take().filter(|r| r.generation == generation && left && !asked_again);
+        let change = self.refusable();
+        self.internal.rejected = (self.internal.rejected.take())
+            .filter(|r| (r.generation == generation || r.change == change) && left && !asked_again);
         let Some(failure) = self.input.failure else { return };
         let Some(FleetCall::Update(patch)) = &failure.call else { return };
         let capacity_only = capacity_only(patch);
@@ -116,8 +123,16 @@ impl<'a> Draft<'a> {
                 generation,
                 code: bounded(&failure.code, 256),
                 message: bounded(&failure.message, report::WORDS),
+                change,
             });
         }
+    }
+
+    /// What a refusal is about: everything that differs but the capacity, which is tried alone.
+    fn refusable(&self) -> String {
+        let asked = self.differences.iter().filter(|d| !d.field.is_capacity());
+        let asked: Vec<String> = asked.map(|d| format!("{}={}", d.field.path(), d.to)).collect();
+        bounded(&asked.join(";"), report::WORDS)
     }
 
     pub(super) fn rejected(&self) -> bool {
@@ -218,14 +233,11 @@ impl<'a> Draft<'a> {
     fn capacity_alone(&self) -> Option<(FleetCall, Vec<Difference>)> {
         let changes: Vec<Difference> = self.differences.iter().filter(|d| d.field.is_capacity()).cloned().collect();
         let reshaped = changes.iter().any(|d| self.reshaped(d));
-        let desired = match shared(self.facts) {
-            true => self.facts.capacity.desired_user_sessions.or(Some(self.facts.capacity.desired)),
-            false => Some(self.facts.capacity.desired),
-        };
+        let desired = desired(self.facts);
         match (changes.is_empty(), reshaped, desired) {
-            (true, _, _) | (false, true, Some(1..) | None) => None,
+            (true, _, _) | (false, true, 1..) => None,
             (false, false, _) => Some((self.patch(&changes), changes)),
-            (false, true, Some(_)) => {
+            (false, true, _) => {
                 let set = FleetSettings { compute_capacity: Some(self.converted()?), ..FleetSettings::default() };
                 let patch = FleetPatch { name: self.facts.name.clone(), set, clear: BTreeSet::new() };
                 Some((FleetCall::Update(Box::new(patch)), changes))
@@ -235,7 +247,7 @@ impl<'a> Draft<'a> {
 
     /// The wanted capacity in the unit that the fleet has now.
     fn converted(&self) -> Option<ComputeCapacity> {
-        let wanted = self.wanted.settings().compute_capacity.as_ref()?;
+        let wanted = self.settings.compute_capacity.as_ref()?;
         let each = |settings: &FleetSettings| settings.max_sessions_per_instance.unwrap_or(1).max(1);
         let converted = match (shared(self.facts), wanted.desired_instances, wanted.desired_sessions) {
             (true, Some(instances), _) => {
@@ -243,7 +255,7 @@ impl<'a> Draft<'a> {
                 ComputeCapacity { desired_sessions: Some(sessions), desired_instances: None }
             }
             (false, None, Some(sessions)) => {
-                let each = each(self.wanted.settings());
+                let each = each(&self.settings);
                 let instances = sessions / each + i32::from(sessions % each > 0);
                 ComputeCapacity { desired_instances: Some(instances), desired_sessions: None }
             }
@@ -261,7 +273,7 @@ impl<'a> Draft<'a> {
                     clear.insert(attribute);
                 }
                 (true, None) => {}
-                (false, _) => change.field.copy(self.wanted.settings(), &self.facts.settings, &mut set),
+                (false, _) => change.field.copy(&self.settings, &self.facts.settings, &mut set),
             }
         }
         // Clearing the whole takes its part with it.
@@ -279,6 +291,12 @@ impl<'a> Draft<'a> {
         let changes = self.needing_stop().into_iter().filter(|_| restarts);
         let changes = changes.map(|d| report::since(self.input, d.field.path(), &d.to, false));
         changes.chain(off).min().unwrap_or(self.input.now)
+    }
+
+    /// A drain is about to be sent: what it takes away is remembered.
+    pub(super) fn draining_from(&mut self) {
+        let desired = desired(self.facts);
+        self.internal.drained_from = (desired > 0).then_some(desired).or(self.internal.drained_from);
     }
 
     /// How long AWS has been reporting the present state and errors.
@@ -326,6 +344,24 @@ impl<'a> Draft<'a> {
             Some(_) | None => (restart, self.waits.clone().filter(|wait| !live || wait == OBSERVED)),
         };
         pending(self.input, change.field.path(), &change.from, &change.to, impact, waits)
+    }
+}
+
+/// The spec's settings; where the spec has no capacity (any more) and a drain of ours has left none, with the capacity that it
+/// took away.
+fn settings<'a>(wanted: &Wanted<'a>, facts: &FleetFacts, internal: &mut Internal) -> Cow<'a, FleetSettings> {
+    let settings = wanted.settings();
+    internal.drained_from = internal.drained_from.filter(|_| desired(facts) == 0);
+    match (internal.drained_from, &settings.compute_capacity, shared(facts)) {
+        (Some(n), None, true) => {
+            let capacity = ComputeCapacity { desired_sessions: Some(n), desired_instances: None };
+            Cow::Owned(FleetSettings { compute_capacity: Some(capacity), ..settings.clone() })
+        }
+        (Some(n), None, false) => {
+            let capacity = ComputeCapacity { desired_instances: Some(n), desired_sessions: None };
+            Cow::Owned(FleetSettings { compute_capacity: Some(capacity), ..settings.clone() })
+        }
+        (Some(_), Some(_), _) | (None, _, _) => Cow::Borrowed(settings),
     }
 }
 

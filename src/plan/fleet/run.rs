@@ -192,6 +192,7 @@ impl Draft<'_> {
             }
             Gate::Drain(call) => {
                 let text = CLOSING;
+                self.draining_from();
                 (self.waits, self.draining) = (Some(text.into()), true);
                 let note = format!("set the capacity of fleet {} to 0 for a stop", self.facts.name);
                 self.send(call, Waiting::Stopping, text, News::done("Draining", "Update", note))
@@ -206,6 +207,7 @@ impl Draft<'_> {
                 self.sessions = sessions;
                 self.draining = closed;
                 if let Some(call) = drain {
+                    self.draining_from();
                     let note = format!("set the capacity of fleet {} to 0: no new users", self.facts.name);
                     return self.send(call, why, &message, News::done("Draining", "Update", note));
                 }

@@ -14,7 +14,7 @@ use crate::plan::{Input, News, Next, Plan, Seen};
 use super::draft::{BEING_STOPPED, CLOSING, DRAINED, EMPTYING};
 use super::report::{self as shown, Shown};
 use super::state::{FleetFacts, FleetLook, Power};
-use super::stop::shared;
+use super::stop::{desired, shared};
 use super::{FleetCall, FleetKind, FleetPatch, diff};
 
 /// Stalled by what is wrong with the spec; a fleet that was being restarted is started first.
@@ -87,10 +87,6 @@ fn kept(
 /// The update that gives back what a drain took.
 fn capacity(input: &Input<'_, FleetKind>, facts: &FleetFacts) -> Option<FleetCall> {
     let wish = input.object.spec.settings.compute_capacity.clone()?;
-    let desired = match shared(facts) {
-        true => facts.capacity.desired_user_sessions.unwrap_or(facts.capacity.desired),
-        false => facts.capacity.desired,
-    };
     let back = match (shared(facts), wish.desired_instances, wish.desired_sessions) {
         (_, Some(0), _) | (_, _, Some(0)) => return None,
         (false, Some(n), _) => ComputeCapacity { desired_instances: Some(n), desired_sessions: None },
@@ -99,5 +95,5 @@ fn capacity(input: &Input<'_, FleetKind>, facts: &FleetFacts) -> Option<FleetCal
     };
     let set = FleetSettings { compute_capacity: Some(back), ..FleetSettings::default() };
     let patch = FleetPatch { name: facts.name.clone(), set, clear: BTreeSet::new() };
-    (desired == 0).then(|| FleetCall::Update(Box::new(patch)))
+    (desired(facts) == 0).then(|| FleetCall::Update(Box::new(patch)))
 }

@@ -28,6 +28,9 @@ pub struct InstanceState {
     pub catalogue: Option<Arc<Catalogue>>,
     /// The CreateInstance operations of GetOperationsForResource, oldest first ([`InstanceLook::Operations`]).
     pub creates: Option<Vec<OperationFacts>>,
+    /// The days of GetAutoSnapshots, newest first ([`InstanceLook::AutoSnapshots`]); not asked for, and none, where the spec
+    /// lets them go with the instance.
+    pub auto_snapshots: Option<Vec<String>>,
 }
 
 /// Reads beside the shared ones.
@@ -41,6 +44,8 @@ pub enum InstanceLook {
     Operations,
     /// The key of a Secret or ConfigMap that the user data is in: when a create is due.
     UserData,
+    /// GetAutoSnapshots: before a delete that they would hold back.
+    AutoSnapshots,
 }
 
 /// One instance of GetInstances.
