@@ -6,6 +6,7 @@ mod bounds;
 mod examples;
 mod fleet;
 mod good;
+mod instance;
 mod rules;
 mod updates;
 
@@ -123,7 +124,7 @@ struct Tried {
 }
 
 /// Every kind.
-const KINDS: [&Tried; 1] = [&fleet::TRIED];
+const KINDS: [&Tried; 2] = [&fleet::TRIED, &instance::TRIED];
 
 /// The definition of a kind.
 fn definition(kind: &str) -> CustomResourceDefinition {

@@ -192,6 +192,15 @@ fn the_defaults_are_these_and_no_others() {
             r#"Fleet.spec.updateStrategy.type = "Restart""#,
             r#"Fleet.spec.updateStrategy.whileRunning = "Minimal""#,
             r#"Fleet.status = {"observedGeneration":-1}"#,
+            r#"Instance.spec.adoptionPolicy = "Never""#,
+            r#"Instance.spec.autoSnapshotsOnDelete = "Wait""#,
+            r#"Instance.spec.deletionPolicy = "Delete""#,
+            r#"Instance.spec.desiredState = "Running""#,
+            r#"Instance.spec.disruption.policy = "Never""#,
+            r#"Instance.spec.disruption.windows[].timeZone = "UTC""#,
+            r#"Instance.spec.managementPolicy = "Manage""#,
+            r#"Instance.spec.recreatePolicy = "Never""#,
+            r#"Instance.status = {"observedGeneration":-1}"#,
         ]
     );
 }
@@ -230,6 +239,23 @@ fn a_fleet_is_named_shown_and_scaled_as_documented() {
     let selectable: Vec<&str> =
         version.selectable_fields.as_ref().unwrap().iter().map(|field| field.json_path.as_str()).collect();
     assert_eq!(selectable, [".spec.desiredState", ".spec.fleetType", ".status.state"]);
+}
+
+#[test]
+fn an_instance_is_named_and_shown_as_documented() {
+    let instance = windlass::crds::all().into_iter().find(|crd| crd.spec.names.kind == "Instance").unwrap();
+    assert_eq!(windlass::crds::file_name(&instance), "lightsail.windlass.dev_instances.yaml");
+    assert_eq!(instance.spec.names.short_names, Some(vec!["lsinstance".to_owned()]));
+    assert_eq!(instance.spec.names.categories, Some(vec!["windlass".to_owned(), "aws".to_owned()]));
+    let version = &instance.spec.versions[0];
+    let columns = version.additional_printer_columns.as_ref().unwrap();
+    let shown: Vec<&str> =
+        columns.iter().filter(|column| column.priority.is_none()).map(|column| column.name.as_str()).collect();
+    assert_eq!(shown, ["State", "IP", "Bundle", "Blueprint", "Ready", "Age"]);
+    let wide: Vec<&str> =
+        columns.iter().filter(|column| column.priority == Some(1)).map(|column| column.name.as_str()).collect();
+    assert_eq!(wide, ["Reason", "Synced", "Zone", "Username", "Platform", "USD/month", "Name"]);
+    assert!(version.subresources.as_ref().unwrap().scale.is_none());
 }
 
 /// Every schema below the root of every kind, with its path (`Fleet.spec.tags{}`), as JSON.
