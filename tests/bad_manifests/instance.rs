@@ -41,7 +41,7 @@ const WRONG: &[Wrong] = &[
     (SMALLEST, "spec: {publicPorts: [{protocol: all, fromPort: 0, toPort: 0}]}", "protocol all is every port of every protocol: give fromPort 0 and toPort 65535"),
     (SMALLEST, "spec: {publicPorts: [{protocol: tcp, fromPort: 22, toPort: 22}, {protocol: tcp, fromPort: 22, toPort: 22, cidrs: [10.0.0.1]}]}", "spec.publicPorts[1]: Duplicate value"),
     (SMALLEST, "metadata: {name: a}", "the object's name is the instance's name in AWS, which has at least 2 characters: give a longer spec.name"),
-    (SMALLEST, "{metadata: {name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}, spec: {staticIp: {}}}", "spec.staticIp: Forbidden: the operator's own static IP is named after the instance, whose name may then have at most 246 characters: give a shorter name, or the name of a static IP that exists"),
+    (SMALLEST, "{metadata: {name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}, spec: {staticIp: {}}}", "spec.staticIp: Forbidden: the operator's own static IP is named after the instance, whose name may then have at most 246 characters: give a shorter name, or the name of a static IP that exists"),
     // What is required.
     (SMALLEST, "spec: {availabilityZone: null}", "spec.availabilityZone: Required value"),
     (SMALLEST, "spec: {blueprintId: null}", "spec.blueprintId: Required value"),
@@ -233,7 +233,7 @@ spec:
   ipAddressType: dualstack
   desiredState: Stopped
   publicPorts:
-  - {protocol: tcp, fromPort: 1024, toPort: 65535, cidrs: [192.0.2.44, 10.0.0.0/8], ipv6Cidrs: ['2001:db8::/32', '::1'], cidrListAliases: [lightsail-connect]}
+  - {protocol: tcp, fromPort: 1024, toPort: 65535, cidrs: [10.0.0.0/8, 192.0.2.44], ipv6Cidrs: ['2001:db8::/32', '::1'], cidrListAliases: [lightsail-connect]}
   - {protocol: udp, fromPort: 0, toPort: 0}
   - {protocol: icmp, fromPort: 8, toPort: -1}
   - {protocol: icmpv6, fromPort: 128, toPort: 0}
