@@ -14,9 +14,11 @@ use tokio::time::sleep;
 
 use super::super::*;
 use crate::api::common::PendingChange;
-use crate::api::{Arn, FINALIZER, Intent};
+use crate::api::{Arn, FINALIZER};
 use crate::aws::accounts::ScopeError;
 use crate::aws::{Ask, AwsError, Stray};
+use crate::engine::port::{SecretError, SecretSight};
+use crate::plan::secret::{SecretFacts, SecretWrite};
 use crate::plan::{
     Allow, Beside, Call, Class, Face, Input, KeyFound, KeyRef, KeySource, Neighbour, Next, Plan, Reply, Seen,
 };
@@ -44,13 +46,22 @@ pub struct ThingStatus {
 }
 
 impl crate::plan::Status for ThingStatus {
+    fn observed_generation(&self) -> i64 {
+        0
+    }
     fn conditions(&self) -> &[Condition] {
         &[]
+    }
+    fn with_conditions(self, _: i64, _: Vec<Condition>) -> Self {
+        self
+    }
+    fn last_handled(&self) -> Option<&String> {
+        None
     }
     fn arn(&self) -> Option<&Arn> {
         self.arn.as_ref()
     }
-    fn intent(&self) -> Option<&Intent> {
+    fn created_time(&self) -> Option<Timestamp> {
         None
     }
     fn pending_changes(&self) -> &[PendingChange] {
@@ -156,6 +167,8 @@ pub fn id(name: &str) -> Id {
     Id { namespace: "ns".into(), name: name.into() }
 }
 
+type Change = Box<dyn FnOnce(&mut Thing)>;
+
 /// An API server for one kind. Clones are the same one.
 #[derive(Clone, Default)]
 pub struct Port(Arc<Mutex<Store>>);
@@ -258,7 +271,7 @@ impl Port {
 impl<const GUEST: bool> KubePort<Plain<GUEST>> for Port {
     async fn perform(&self, effect: KubeEffect<Plain<GUEST>>) -> Result<Option<Arc<Thing>>, KubeError> {
         let mut store = lock(&self.0);
-        let (given, change): (Arc<Thing>, Box<dyn FnOnce(&mut Thing)>) = match effect {
+        let (given, change): (Arc<Thing>, Change) = match effect {
             KubeEffect::Read(id) => return Ok(store.objects.get(&id).cloned().map(Arc::new)),
             KubeEffect::Guard(given) => (given, Box::new(|o| o.metadata.finalizers = Some(vec![FINALIZER.into()]))),
             KubeEffect::Release(given) => (given, Box::new(|o| o.metadata.finalizers = None)),
@@ -291,6 +304,20 @@ impl<const GUEST: bool> KubePort<Plain<GUEST>> for Port {
             Some(KeyFound::Unknown) => std::future::pending().await,
             found => found.unwrap_or(KeyFound::Absent),
         }
+    }
+
+    // No object here keeps a Secret.
+    async fn write_secret(
+        &self,
+        _: &str,
+        _: Option<&Thing>,
+        _: &SecretWrite,
+    ) -> Result<Option<SecretFacts>, SecretError> {
+        Err(SecretError::unavailable("no object here keeps a Secret"))
+    }
+
+    fn secrets(&self, _: &str) -> BoxStream<'static, SecretSight> {
+        stream::pending().boxed()
     }
 }
 
