@@ -101,7 +101,7 @@ fn law(bed: &Bed, what: &str) {
         }
         Next::Wait(wait) => assert!(*wait >= Duration::from_secs(1) && *wait <= Duration::from_secs(60), "{what}"),
         Next::Settled(_) | Next::Release => {}
-        Next::Look(_) => unreachable!(),
+        Next::Look(_) | Next::Keep(_) => unreachable!(),
     }
 }
 
