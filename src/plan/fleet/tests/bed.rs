@@ -306,11 +306,12 @@ impl Bed {
                 tags: self.tags.clone(),
             }),
             image: asked(FleetLook::Image).then(|| self.image.clone()),
-            stacks: (there && (asked(FleetLook::Stacks) || asked(FleetLook::Sessions))).then(|| self.looked("ListAssociatedStacks", self.stacks.clone())),
-            sessions: (there && asked(FleetLook::Sessions)).then(|| self.looked("DescribeSessions", self.sessions.clone())),
-            applications: (there && asked(FleetLook::Applications)).then(|| {
-                self.looked("DescribeApplicationFleetAssociations", self.applications.clone())
-            }),
+            stacks: (there && (asked(FleetLook::Stacks) || asked(FleetLook::Sessions)))
+                .then(|| self.looked("ListAssociatedStacks", self.stacks.clone())),
+            sessions: (there && asked(FleetLook::Sessions))
+                .then(|| self.looked("DescribeSessions", self.sessions.clone())),
+            applications: (there && asked(FleetLook::Applications))
+                .then(|| self.looked("DescribeApplicationFleetAssociations", self.applications.clone())),
         }
     }
 

@@ -6,6 +6,7 @@ use super::bed::{Bed, at, fleet, update, with};
 use crate::api::common::{Impact, ManagementPolicy, PendingChange};
 use crate::api::fleet::*;
 use crate::plan::Class;
+use crate::plan::conditions::find;
 use crate::plan::fleet::*;
 
 fn window(start: &str) -> Option<Vec<Window>> {

@@ -175,6 +175,7 @@ impl Bed {
             Next::Wait(_) => "Wait".into(),
             Next::Settled(_) => "Settled".into(),
             Next::Release => "Release".into(),
+            Next::Keep(_) => "Keep".into(),
         }
     }
     fn shown(&self) -> (String, String) {

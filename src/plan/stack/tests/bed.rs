@@ -341,6 +341,7 @@ pub fn word(next: &Next<StackKind>) -> String {
         Next::Wait(_) => "Wait".into(),
         Next::Settled(_) => "Settled".into(),
         Next::Release => "Release".into(),
+        Next::Keep(_) => "Keep".into(),
     }
 }
 
