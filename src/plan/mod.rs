@@ -164,6 +164,20 @@ pub enum Next<K: Kind> {
     Release,
 }
 
+impl<K: Kind> Next<K> {
+    /// One word for it: AWS's name of the operation, where it is one.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Look(_) => "Look",
+            Self::Send(call) => call.operation(),
+            Self::Keep(write) => write.verb().word(),
+            Self::Wait(_) => "Wait",
+            Self::Settled(_) => "Settled",
+            Self::Release => "Release",
+        }
+    }
+}
+
 /// What AWS says about an object.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen<S> {

@@ -169,14 +169,7 @@ impl Bed {
         panic!("looks again and again: {self:#?}")
     }
     fn next(&self) -> String {
-        match self.pass().0.next {
-            Next::Look(_) => "Look".into(),
-            Next::Send(call) => call.operation().into(),
-            Next::Wait(_) => "Wait".into(),
-            Next::Settled(_) => "Settled".into(),
-            Next::Release => "Release".into(),
-            Next::Keep(_) => "Keep".into(),
-        }
+        self.pass().0.next.word().into()
     }
     fn shown(&self) -> (String, String) {
         let plan = self.pass().0;

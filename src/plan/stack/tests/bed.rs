@@ -335,14 +335,7 @@ pub fn clear(field: Field, s: &mut StackSettings) {
 }
 
 pub fn word(next: &Next<StackKind>) -> String {
-    match next {
-        Next::Look(_) => "Look".into(),
-        Next::Send(call) => call.operation().into(),
-        Next::Wait(_) => "Wait".into(),
-        Next::Settled(_) => "Settled".into(),
-        Next::Release => "Release".into(),
-        Next::Keep(_) => "Keep".into(),
-    }
+    next.word().into()
 }
 
 pub fn shown(plan: &Plan<StackKind>) -> (String, String, Vec<String>) {
