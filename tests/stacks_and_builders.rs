@@ -234,7 +234,7 @@ fn every_setting() -> StackSettings {
         "accessEndpoints": [{"endpointType": "STREAMING", "vpceId": "vpce-1"}],
         "embedHostDomains": ["portal.example.com"],
         "streamingExperienceSettings": {"preferredProtocol": "UDP"},
-        "contentRedirection": {"hostToClient": {"enabled": true, "allowedUrls": ["*"]}},
+        "contentRedirection": {"hostToClient": {"enabled": true, "allowedUrls": ["https://*.example.com/*"]}},
         "agentAccessConfig": {
             "settings": [{"agentAction": "COMPUTER_VISION", "permission": "ENABLED"}],
             "screenResolution": "W_1280xH_720", "screenImageFormat": "PNG"
@@ -257,7 +257,7 @@ async fn a_stack_is_made_joined_changed_and_let_go() {
     // The fleet's object is not there yet: the stack is made, and waits.
     let plan = stack.settle(&bench, SOON).await;
     assert_eq!(bench.written(&mut written), ["CreateStack"]);
-    assert_eq!(shown(&plan), ("DependencyNotReady".to_owned(), vec!["fleetRef".to_owned()]));
+    assert_eq!(shown(&plan), ("DependencyNotReady".to_owned(), vec!["fleetRef".to_owned()]), "{:?}", plan.status);
     stack.beside.objects.extend([one, two]);
     let plan = stack.settle(&bench, SOON).await;
     assert_eq!(bench.written(&mut written), ["AssociateFleet"]);
