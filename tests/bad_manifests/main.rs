@@ -7,6 +7,7 @@ mod examples;
 mod fleet;
 mod good;
 mod image_builder;
+mod instance;
 mod rules;
 mod stack;
 mod updates;
@@ -125,7 +126,7 @@ struct Tried {
 }
 
 /// Every kind.
-const KINDS: [&Tried; 3] = [&fleet::TRIED, &stack::TRIED, &image_builder::TRIED];
+const KINDS: [&Tried; 4] = [&fleet::TRIED, &stack::TRIED, &image_builder::TRIED, &instance::TRIED];
 
 /// The definition of a kind.
 fn definition(kind: &str) -> CustomResourceDefinition {
