@@ -15,7 +15,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Resource;
 use kube::core::object::HasStatus;
 use serde_json::json;
-use simulator::{AuthenticationType, Settings, World};
+use simulator::{AuthenticationType, BuilderState, Settings, World};
 use tokio::time::Instant;
 
 use windlass::api::fleet::{DesiredState, Fleet};
@@ -328,7 +328,17 @@ async fn an_image_builder_is_made_turned_off_and_on_and_let_go() {
     let done: BTreeSet<String> = bench.written(&mut written).into_iter().collect();
     assert_eq!(done, ["StartImageBuilder", "TagResource"].map(str::to_owned).into());
 
+    // One that is making an image is left alone, whatever is wanted of it.
+    assert!(bench.world.begin_snapshot("office", "office-v2"));
+    builder.edit(|builder| builder.spec.desired_state = DesiredState::Stopped);
+    let plan = builder.settle(&bench, SOON).await;
+    assert_eq!(shown(&plan), ("Updating".to_owned(), vec!["desiredState".to_owned()]));
     builder.edit(|builder| builder.meta_mut().deletion_timestamp = Some(Time((bench.clock)())));
+    let plan = builder.settle(&bench, AN_HOUR).await;
+    assert_eq!((bench.written(&mut written), shown(&plan).0.as_str()), (vec![], "Deleting"));
+    assert!(bench.world.finish_snapshot("office", "office-v2"));
+    bench.world.put_builder_into("office", BuilderState::Running);
+
     let plan = builder.settle(&bench, AN_HOUR).await;
     assert_eq!(bench.written(&mut written), ["StopImageBuilder", "DeleteImageBuilder"]);
     assert_eq!(plan.next, Next::Release);
