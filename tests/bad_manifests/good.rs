@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use windlass::api::{Fleet, Instance};
+use windlass::api::{Fleet, ImageBuilder, Instance, Stack};
 
 use super::{Cluster, KINDS, schema};
 
@@ -17,6 +17,8 @@ fn through_the_type(kind: &str, object: &Value) -> Value {
     }
     match kind {
         "Fleet" => through::<Fleet>(object),
+        "Stack" => through::<Stack>(object),
+        "ImageBuilder" => through::<ImageBuilder>(object),
         "Instance" => through::<Instance>(object),
         kind => panic!("no type of {kind} is known here"),
     }

@@ -6,8 +6,10 @@ mod bounds;
 mod examples;
 mod fleet;
 mod good;
+mod image_builder;
 mod instance;
 mod rules;
+mod stack;
 mod updates;
 
 use std::fmt;
@@ -124,7 +126,7 @@ struct Tried {
 }
 
 /// Every kind.
-const KINDS: [&Tried; 2] = [&fleet::TRIED, &instance::TRIED];
+const KINDS: [&Tried; 4] = [&fleet::TRIED, &stack::TRIED, &image_builder::TRIED, &instance::TRIED];
 
 /// The definition of a kind.
 fn definition(kind: &str) -> CustomResourceDefinition {
