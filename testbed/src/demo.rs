@@ -160,6 +160,21 @@ fn furnish_aws(stage: &Stage, examples: &[Value]) -> Result<()> {
         stage.simulator.appstream("StartFleet", &json!({ "Name": name }))?;
         say(&format!("(in AWS) somebody made the fleet {name} by hand"));
     }
+    for example in examples.iter().filter(|example| example["kind"] == "Instance" && is_observed(example)) {
+        let name = name_in_aws(example);
+        let instance = json!({
+            "instanceNames": [name],
+            "availabilityZone": example.pointer("/spec/availabilityZone"),
+            "blueprintId": example.pointer("/spec/blueprintId"),
+            "bundleId": example.pointer("/spec/bundleId"),
+        });
+        stage.simulator.lightsail("CreateInstances", &instance)?;
+        say(&format!("(in AWS) somebody made the instance {name} by hand"));
+    }
+    for reference in examples.iter().filter_map(|example| example.pointer("/spec/userDataFrom/secretKeyRef")) {
+        let literal = format!("--from-literal={}=Write-Output started", text(reference, "/key"));
+        show(stage, &["create", "secret", "generic", &text(reference, "/name"), &literal])?;
+    }
     let arns = examples.iter().filter_map(|example| example.pointer("/spec/applicationArns")?.as_array()).flatten();
     for name in arns.filter_map(|arn| arn.as_str()?.rsplit_once('/')).map(|(_, name)| name) {
         stage.simulator.put_application(name)?;
@@ -296,6 +311,14 @@ fn delete(stage: &Stage, examples: &[Value]) -> Result<()> {
             &["patch", &reference(example), "--type=merge", "-p", r#"{"spec":{"disruption":{"windows":null}}}"#],
         )?;
     }
+    for example in examples.iter().filter(|example| example.pointer("/spec/addOns/autoSnapshot").is_some()) {
+        say(&format!(
+            "{} would wait while AWS has automatic snapshots of it; for the demo they may go",
+            reference(example)
+        ));
+        let patch = r#"{"spec":{"autoSnapshotsOnDelete":"Delete"}}"#;
+        show(stage, &["patch", &reference(example), "--type=merge", "-p", patch])?;
+    }
     show(stage, &["delete", "-f", &examples_folder(), "--ignore-not-found", "--wait=false"])?;
     watch(stage, "asfleet", "all are gone", || Ok(objects(stage, KINDS)?.is_empty()))?;
     let left = stage.simulator.fleets()?.iter().map(|fleet| text(fleet, "/Name")).collect::<Vec<_>>();
@@ -304,7 +327,10 @@ fn delete(stage: &Stage, examples: &[Value]) -> Result<()> {
     by_hand.sort();
     ensure!(left == by_hand, "left in AWS: {left:?}");
     let instances = stage.simulator.lightsail("GetInstances", &json!({}))?;
-    ensure!(instances["instances"] == json!([]), "left in AWS: {instances}");
+    let made: Vec<_> = instances["instances"].as_array().into_iter().flatten().map(|i| text(i, "/name")).collect();
+    let by_hand_too: Vec<_> =
+        examples.iter().filter(|e| e["kind"] == "Instance" && is_observed(e)).map(name_in_aws).collect();
+    ensure!(made == by_hand_too, "left in AWS: {instances}");
     let static_ips = stage.simulator.lightsail("GetStaticIps", &json!({}))?;
     ensure!(static_ips["staticIps"] == json!([]), "left in AWS: {static_ips}");
     say(&format!("left in AWS, as it was: {} (not the operator's)", left.join(", ")));
