@@ -140,9 +140,11 @@ fn wants_adoption(object: &Value) -> bool {
 
 /// The example is about a fleet that exists already: to be observed or taken over.
 fn is_about_an_existing_fleet(example: &Value) -> bool {
-    example["kind"] == "Fleet"
-        && (wants_adoption(example)
-            || example.pointer("/spec/managementPolicy").is_some_and(|policy| policy == "Observe"))
+    example["kind"] == "Fleet" && (wants_adoption(example) || is_observed(example))
+}
+
+fn is_observed(example: &Value) -> bool {
+    example.pointer("/spec/managementPolicy").is_some_and(|policy| policy == "Observe")
 }
 
 /// Puts into AWS what some examples are about: fleets made by hand, and applications.
