@@ -10,6 +10,6 @@ use crate::run::{Kinds, serve};
 
 /// Starts every kind.
 pub fn register(kinds: &mut Kinds, accounts: &Arc<Accounts>, leave: &Arc<dyn Leave>) {
-    let appstream = AppStream::new(Arc::clone(accounts), Arc::clone(leave));
-    serve::<FleetKind, _>(kinds, appstream);
+    let appstream = Arc::new(AppStream::new(Arc::clone(accounts), Arc::clone(leave)));
+    serve::<FleetKind, _>(kinds, Arc::clone(&appstream));
 }

@@ -11,7 +11,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::aws::accounts::Accounts;
 use crate::aws::codes::Service;
@@ -19,6 +19,7 @@ use crate::aws::gate::{Access, BucketKey, Gate, GateObserver, Limits};
 use crate::aws::{AwsPort, Leave};
 use crate::engine::events::{ClusterEvents, Events, events};
 use crate::engine::live::{LiveKube, sights};
+use crate::engine::neighbourhood::Neighbourhood;
 use crate::engine::stage::Stage;
 use crate::engine::{Engine, EngineSettings, Herald, Parts, sweep};
 use crate::kinds;
@@ -32,8 +33,6 @@ use crate::telemetry::{Heartbeat, Label, Metrics, Readiness};
 /// What stopped the controller before it began.
 pub type StartError = Box<dyn std::error::Error>;
 
-/// How long the engine's loop may stand still before `/livez` says so: it beats every second.
-const HEARTBEAT: Duration = Duration::from_secs(60);
 /// How long passes may take to end after SIGTERM: less than a pod's default grace of 30 s, with room for the lease.
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long to wait before the API server is asked again who the cluster is.
@@ -47,7 +46,7 @@ pub async fn run(settings: RunSettings, shutdown: impl Future<Output = ()>) -> R
     let metrics = Metrics::new(settings.object_metrics)?;
     let server = Server::bind(settings.listen).await?;
     let readiness = Readiness::new([CACHES, API_SERVER]);
-    let heartbeat = Heartbeat::new(HEARTBEAT);
+    let heartbeat = Heartbeat::default();
     let (stop, stopped) = watch::channel(false);
     let answers = Answers { metrics: metrics.clone(), readiness: readiness.clone(), heartbeat: heartbeat.clone() };
     info!(address = %server.address(), identity = %settings.identity, version = env!("CARGO_PKG_VERSION"), "windlass starts");
@@ -92,15 +91,19 @@ pub async fn run(settings: RunSettings, shutdown: impl Future<Output = ()>) -> R
         metrics,
         leave: Arc::clone(&leave),
         leads: lease.watch(),
-        readiness,
+        readiness: readiness.clone(),
+        heartbeat,
+        accounts: Arc::clone(&accounts),
         stage: stage(),
+        neighbourhood: Arc::default(),
         tasks: JoinSet::new(),
         background: JoinSet::new(),
         drains: Vec::new(),
     };
     kinds::register(&mut kinds, &accounts, &leave);
+    // Every kind has a gate of its own by now.
+    readiness.open(CACHES);
     let Kinds { mut tasks, mut background, drains, herald, .. } = kinds;
-    background.spawn(beat(heartbeat));
     drop(herald);
 
     tokio::select! {
@@ -143,7 +146,10 @@ pub struct Kinds {
     leave: Arc<dyn Leave>,
     leads: watch::Receiver<LeaseState>,
     readiness: Readiness,
+    heartbeat: Heartbeat,
+    accounts: Arc<Accounts>,
     stage: Stage,
+    neighbourhood: Arc<Neighbourhood>,
     tasks: JoinSet<()>,
     background: JoinSet<()>,
     drains: Vec<Box<dyn Fn() + Send>>,
@@ -165,6 +171,7 @@ where
         herald: Arc::new(kinds.herald.clone()),
         stage: kinds.stage.clone(),
         metrics: kinds.metrics.clone(),
+        neighbourhood: Arc::clone(&kinds.neighbourhood),
         settings: EngineSettings {
             resync: kinds.settings.resync,
             namespaces: kinds.settings.watch_namespaces.clone(),
@@ -175,17 +182,25 @@ where
     let watched = watched::<K>(kinds.clients.watches.clone(), &kinds.settings.watch_namespaces);
     let readiness = kinds.readiness.clone();
     let lists = kinds.settings.watch_namespaces.len().max(1);
-    kinds.tasks.spawn(Arc::clone(&engine).run(watched, lists, move || readiness.open(CACHES)));
+    readiness.close(K::NAME, "its caches are not complete yet");
+    kinds.tasks.spawn(Arc::clone(&engine).run(watched, lists, move || readiness.open(K::NAME)));
+    let turns = Arc::downgrade(&engine);
+    kinds.heartbeat.ask(move || turns.upgrade()?.stuck());
     let drained = Arc::clone(&engine);
     kinds.drains.push(Box::new(move || drained.drain()));
     let mut leads = kinds.leads.clone();
+    let accounts = Arc::clone(&kinds.accounts);
     kinds.background.spawn(async move {
         loop {
             tokio::time::sleep(sweep::EVERY).await;
             if leads.wait_for(|state| *state != LeaseState::Standby).await.is_err() {
                 return;
             }
-            engine.sweep().await;
+            let home = accounts.home().await;
+            if let Err(error) = &home {
+                debug!(kind = K::NAME, "looking for orphans: no place is the operator's own: {error}");
+            }
+            engine.sweep(home.ok()).await;
         }
     });
 }
@@ -223,13 +238,6 @@ async fn known_cluster(settings: &RunSettings, clients: &Clients) -> String {
                 }
             },
         }
-    }
-}
-
-async fn beat(heartbeat: Heartbeat) {
-    loop {
-        heartbeat.beat();
-        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -14,6 +14,7 @@ use crate::appstream::image::ImageSeed;
 use crate::appstream::session::AuthenticationType;
 use crate::audit::summarize;
 use crate::faults::{Fault, FaultEffect};
+use crate::lightsail::people::InstanceSeed;
 use crate::people::{Denied, SessionId};
 use crate::violations::Rule;
 use crate::world::World;
@@ -38,6 +39,12 @@ pub(crate) fn routes() -> Router<World> {
         .route("/fleets/{name}/stop", post(stop_fleet))
         .route("/fleets/{name}/errors", post(fleet_errors))
         .route("/fleets/{name}/allow-stopping-sessions", post(allow_stopping))
+        .route("/instances", get(list_instances).post(put_instance))
+        .route("/instances/{name}", get(show_instance))
+        .route("/static-ips", get(list_static_ips))
+        .route("/lightsail-names", post(put_lightsail_name))
+        .route("/catalogue/{id}", delete(retire))
+        .route("/by-hand/{service}/{operation}", post(by_hand))
         .route("/audit", get(audit))
         .route("/violations", get(violations))
         .route("/judge/{access_key}", post(judge))
@@ -150,10 +157,11 @@ async fn script(Extract(world): Extract<World>, Json(line): Json<FaultLine>) -> 
         ("Coded", _, Some(code), _) => {
             FaultEffect::Coded { code, message: line.message.unwrap_or_default(), status: line.status.unwrap_or(400) }
         }
+        ("FailsLater", _, Some(code), _) => FaultEffect::FailsLater { code, details: line.message.unwrap_or_default() },
         ("Partial", _, _, Some(keep)) => FaultEffect::Partial { keep },
         (other, ..) => {
             let text = format!(
-                "effect {other} is unknown or lacks a member (Hang, AppliedThenHang: seconds, Coded: code, Partial: keep)"
+                "effect {other} is unknown or lacks a member (Hang, AppliedThenHang: seconds, Coded, FailsLater: code, Partial: keep)"
             );
             return refuse(StatusCode::BAD_REQUEST, &text);
         }
@@ -240,6 +248,71 @@ async fn fleet_errors(Extract(world): Extract<World>, Path(name): Path<String>, 
 async fn allow_stopping(Extract(world): Extract<World>, Path(name): Path<String>) -> StatusCode {
     world.allow_stopping_sessions(&name);
     StatusCode::NO_CONTENT
+}
+
+async fn list_instances(Extract(world): Extract<World>) -> Json<Value> {
+    Json(json!({"instances": world.instances()}))
+}
+
+async fn show_instance(Extract(world): Extract<World>, Path(name): Path<String>) -> Response {
+    match world.instances().into_iter().find(|instance| instance.name == name) {
+        Some(instance) => Json(json!(instance)).into_response(),
+        None => refuse(StatusCode::NOT_FOUND, "no such instance"),
+    }
+}
+
+#[derive(Deserialize)]
+struct NewInstance {
+    name: String,
+    blueprint: Option<String>,
+    bundle: Option<String>,
+    #[serde(default)]
+    tags: std::collections::BTreeMap<String, String>,
+}
+
+async fn put_instance(Extract(world): Extract<World>, Json(new): Json<NewInstance>) -> Response {
+    let usual = InstanceSeed::named(&new.name);
+    let seed = InstanceSeed {
+        blueprint_id: new.blueprint.unwrap_or(usual.blueprint_id),
+        bundle_id: new.bundle.unwrap_or(usual.bundle_id),
+        tags: new.tags,
+        name: new.name,
+    };
+    match world.put_instance(&seed) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(denied) => refuse(StatusCode::CONFLICT, &denied.to_string()),
+    }
+}
+
+async fn list_static_ips(Extract(world): Extract<World>) -> Json<Value> {
+    Json(json!({"static_ips": world.static_ips()}))
+}
+
+#[derive(Deserialize)]
+struct OtherName {
+    name: String,
+    resource_type: String,
+}
+
+async fn put_lightsail_name(Extract(world): Extract<World>, Json(other): Json<OtherName>) -> StatusCode {
+    world.put_lightsail_name(&other.name, &other.resource_type);
+    StatusCode::NO_CONTENT
+}
+
+async fn retire(Extract(world): Extract<World>, Path(id): Path<String>) -> StatusCode {
+    world.retire_from_catalogue(&id);
+    StatusCode::NO_CONTENT
+}
+
+async fn by_hand(
+    Extract(world): Extract<World>,
+    Path((service, operation)): Path<(String, String)>,
+    Json(input): Json<Value>,
+) -> Response {
+    match world.out_of_band(&service, &operation, &input) {
+        Ok(answer) => Json(answer).into_response(),
+        Err(denied) => refuse(StatusCode::CONFLICT, &denied.to_string()),
+    }
 }
 
 #[derive(Deserialize)]

@@ -12,7 +12,7 @@ pub struct Fault {
     /// Which matching call it befalls, counted from 1 since the fault was scripted. Absent: every one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nth: Option<u32>,
-    /// Only calls that name this resource (fleet, stack, builder or session id). Absent: any.
+    /// Only calls that name this resource (fleet, stack, builder, instance, static IP or session id). Absent: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// What happens.
@@ -68,6 +68,14 @@ pub enum FaultEffect {
         message: String,
         /// HTTP status.
         status: u16,
+    },
+    /// AWS accepts the request, and the operation that it began fails later (Lightsail): a create leaves nothing, a start
+    /// leaves the instance stopped, a stop leaves it running, anything else changes nothing.
+    FailsLater {
+        /// `errorCode` of the operation.
+        code: String,
+        /// `errorDetails` of the operation.
+        details: String,
     },
     /// A list ends after `keep` items and goes on with a NextToken (0 makes an empty page that is not the last).
     Partial {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use simulator::{RunningRule, Settings, Timings, World, serve};
+use simulator::{RunningRule, Settings, Timings, World, WrongState, serve};
 
-/// AppStream 2.0 and STS over their real wire protocols, for people without an AWS account.
+/// AppStream 2.0, Lightsail and STS over their real wire protocols, for people without an AWS account.
 #[derive(Parser)]
 #[command(name = "windlass-simulator", version)]
 struct Flags {
@@ -29,6 +29,30 @@ struct Flags {
     /// Time to remove an idle instance, before --speed.
     #[arg(long, value_parser = duration)]
     scale_in: Option<Duration>,
+    /// Time from CreateInstances or StartInstance to running, before --speed.
+    #[arg(long, value_parser = duration)]
+    instance_start: Option<Duration>,
+    /// Time from StopInstance to stopped, before --speed.
+    #[arg(long, value_parser = duration)]
+    instance_stop: Option<Duration>,
+    /// Time from DeleteInstance until the instance is not shown any more, before --speed.
+    #[arg(long, value_parser = duration)]
+    instance_delete: Option<Duration>,
+    /// Time from running until a new public address is shown, before --speed.
+    #[arg(long, value_parser = duration)]
+    address_lag: Option<Duration>,
+    /// Time that add-ons, address types and metadata options take, before --speed.
+    #[arg(long, value_parser = duration)]
+    small_change: Option<Duration>,
+    /// What Lightsail answers to a start, stop or reboot in the wrong state: no-op, invalid-input or operation-failure.
+    #[arg(long, default_value = "invalid-input", value_parser = wrong_state)]
+    wrong_state: WrongState,
+    /// Lightsail refuses to change an instance while another operation on it goes on.
+    #[arg(long)]
+    refuse_overlap: bool,
+    /// Lightsail's errors come without the `code` member.
+    #[arg(long)]
+    no_sub_codes: bool,
     /// What a RUNNING fleet takes: the rule of 2017 or today's.
     #[arg(long, default_value = "today", value_parser = rules)]
     rules: RunningRule,
@@ -82,12 +106,21 @@ fn settings(flags: &Flags) -> anyhow::Result<Settings> {
             stop_fleet: flags.stop.unwrap_or(usual.stop_fleet),
             scale: flags.scale.unwrap_or(usual.scale),
             scale_in: flags.scale_in.unwrap_or(usual.scale_in),
+            create_instance: flags.instance_start.unwrap_or(usual.create_instance),
+            start_instance: flags.instance_start.unwrap_or(usual.start_instance),
+            stop_instance: flags.instance_stop.unwrap_or(usual.stop_instance),
+            delete_instance: flags.instance_delete.unwrap_or(usual.delete_instance),
+            address_lag: flags.address_lag.unwrap_or(usual.address_lag),
+            small_change: flags.small_change.unwrap_or(usual.small_change),
             ..usual
         },
         speed: flags.speed,
         visibility_lag: flags.visibility_lag,
         request_rate: flags.request_rate,
         empty_next_token: flags.empty_next_token,
+        wrong_state: flags.wrong_state,
+        refuse_overlap: flags.refuse_overlap,
+        error_sub_codes: !flags.no_sub_codes,
         home_account: flags.account.clone(),
         home_region: flags.region.clone(),
         ..Settings::default()
@@ -99,6 +132,15 @@ fn rules(text: &str) -> Result<RunningRule, String> {
         "2017" => Ok(RunningRule::Y2017),
         "today" => Ok(RunningRule::Today),
         _ => Err("expected 2017 or today".to_owned()),
+    }
+}
+
+fn wrong_state(text: &str) -> Result<WrongState, String> {
+    match text {
+        "no-op" => Ok(WrongState::NoOp),
+        "invalid-input" => Ok(WrongState::InvalidInput),
+        "operation-failure" => Ok(WrongState::OperationFailure),
+        _ => Err("expected no-op, invalid-input or operation-failure".to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! One account in one region: everything AppStream keeps there, and how reads lag behind writes.
+//! One account in one region: everything AWS keeps there, and how reads lag behind writes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -12,7 +12,8 @@ use crate::appstream::fleet::Fleet;
 use crate::appstream::image::Image;
 use crate::appstream::stack::Stack;
 use crate::clock::earlier;
-use crate::settings::{Quotas, RunningRule, Settings, Timings};
+use crate::lightsail::Lightsail;
+use crate::settings::{Quotas, RunningRule, Settings, Timings, WrongState};
 
 /// Account and region.
 pub(crate) type PlaceKey = (String, String);
@@ -26,6 +27,8 @@ pub(crate) struct Laws {
     pub(crate) quotas: Quotas,
     pub(crate) page_size: usize,
     pub(crate) empty_next_token: bool,
+    pub(crate) wrong_state: WrongState,
+    pub(crate) refuse_overlap: bool,
 }
 
 impl Laws {
@@ -36,11 +39,13 @@ impl Laws {
             quotas: settings.quotas,
             page_size: settings.page_size.max(1),
             empty_next_token: settings.empty_next_token,
+            wrong_state: settings.wrong_state,
+            refuse_overlap: settings.refuse_overlap,
         }
     }
 }
 
-/// Everything AppStream keeps in one account and region.
+/// Everything AWS keeps in one account and region.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) account: String,
@@ -57,6 +62,9 @@ pub(crate) struct Place {
     pub(crate) applications: BTreeMap<String, String>,
     /// Fleet and application ARN.
     pub(crate) application_associations: BTreeSet<(String, String)>,
+    pub(crate) lightsail: Lightsail,
+    /// What was created without an answer to the caller, who may repeat it once: kind and name.
+    pub(crate) unanswered: BTreeSet<(String, String)>,
 }
 
 impl Place {
@@ -75,6 +83,8 @@ impl Place {
             associations: BTreeSet::new(),
             applications: BTreeMap::new(),
             application_associations: BTreeSet::new(),
+            lightsail: Lightsail::default(),
+            unanswered: BTreeSet::new(),
         }
     }
 
@@ -84,11 +94,23 @@ impl Place {
             fleet.settle(now);
         }
         self.builders.retain(|_, builder| builder.settle(now));
+        self.lightsail.settle(now);
     }
 
     /// The ARN of a resource here (`fleet/name`). The partition follows the region's name.
     pub(crate) fn arn(&self, resource: &str) -> String {
-        arn(&self.region, &self.account, resource)
+        self.arn_of("appstream", resource)
+    }
+
+    /// The ARN of a new Lightsail resource of this type: it ends in a UUID, not in the name.
+    pub(crate) fn lightsail_arn(&mut self, kind: &str) -> String {
+        let id = self.uuid();
+        self.arn_of("lightsail", &format!("{kind}/{id}"))
+    }
+
+    /// The ARN of a resource of a service here.
+    pub(crate) fn arn_of(&self, service: &str, resource: &str) -> String {
+        arn(service, &self.region, &self.account, resource)
     }
 
     pub(crate) fn uuid(&mut self) -> String {
@@ -101,14 +123,14 @@ impl Place {
     }
 }
 
-/// An AppStream ARN. The partition follows from the region's name.
-pub(crate) fn arn(region: &str, account: &str, resource: &str) -> String {
+/// An ARN. The partition follows from the region's name.
+pub(crate) fn arn(service: &str, region: &str, account: &str, resource: &str) -> String {
     let partition = match region {
         cn if cn.starts_with("cn-") => "aws-cn",
         gov if gov.starts_with("us-gov-") => "aws-us-gov",
         _ => "aws",
     };
-    format!("arn:{partition}:appstream:{region}:{account}:{resource}")
+    format!("arn:{partition}:{service}:{region}:{account}:{resource}")
 }
 
 /// A random (version 4) UUID.

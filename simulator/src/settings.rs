@@ -20,6 +20,19 @@ pub enum RunningRule {
     Today,
 }
 
+/// What Lightsail answers to a start, stop or reboot of an instance that is not in a state for it. Nobody has written it
+/// down; the API model allows all three.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WrongState {
+    /// Success, and nothing happens.
+    NoOp,
+    /// `InvalidInputException`.
+    #[default]
+    InvalidInput,
+    /// `OperationFailureException`.
+    OperationFailure,
+}
+
 /// How long AWS takes. Divided by [`Settings::speed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timings {
@@ -38,11 +51,24 @@ pub struct Timings {
     pub stop_builder: Duration,
     /// DeleteImageBuilder until it is not described any more.
     pub delete_builder: Duration,
+    /// CreateInstances until an instance is running (18 seconds in AWS's own sample).
+    pub create_instance: Duration,
+    /// StartInstance until it is running.
+    pub start_instance: Duration,
+    /// StopInstance until it is stopped.
+    pub stop_instance: Duration,
+    /// DeleteInstance until it is not shown any more.
+    pub delete_instance: Duration,
+    /// From running until GetInstance shows a new public IPv4 address.
+    pub address_lag: Duration,
+    /// An add-on, an address type or metadata options until they have taken effect.
+    pub small_change: Duration,
 }
 
 impl Default for Timings {
     fn default() -> Self {
-        let minutes = |n: u64| Duration::from_secs(n * 60);
+        let seconds = Duration::from_secs;
+        let minutes = |n: u64| seconds(n * 60);
         Self {
             start_fleet: minutes(12),
             stop_fleet: minutes(5),
@@ -51,6 +77,13 @@ impl Default for Timings {
             start_builder: minutes(10),
             stop_builder: minutes(5),
             delete_builder: minutes(1),
+            create_instance: seconds(18),
+            // "Seconds to minutes" is all that people report of the rest.
+            start_instance: seconds(20),
+            stop_instance: seconds(40),
+            delete_instance: seconds(10),
+            address_lag: seconds(5),
+            small_change: seconds(5),
         }
     }
 }
@@ -70,6 +103,12 @@ impl Timings {
             start_builder: self.start_builder.div_f64(speed),
             stop_builder: self.stop_builder.div_f64(speed),
             delete_builder: self.delete_builder.div_f64(speed),
+            create_instance: self.create_instance.div_f64(speed),
+            start_instance: self.start_instance.div_f64(speed),
+            stop_instance: self.stop_instance.div_f64(speed),
+            delete_instance: self.delete_instance.div_f64(speed),
+            address_lag: self.address_lag.div_f64(speed),
+            small_change: self.small_change.div_f64(speed),
         }
     }
 }
@@ -83,8 +122,12 @@ pub struct Quotas {
     pub stacks: Option<usize>,
     /// Image builders.
     pub image_builders: Option<usize>,
-    /// Instances of one instance type, summed over the fleets that are not stopped.
+    /// Instances of one AppStream instance type, summed over the fleets that are not stopped.
     pub instances_per_type: Option<i64>,
+    /// Lightsail instances (AWS counts vCPUs: about 10 instances of today's sizes, 5 in a new account).
+    pub lightsail_instances: Option<usize>,
+    /// Lightsail static IPs (AWS's own default is 5).
+    pub static_ips: Option<usize>,
 }
 
 /// Everything a world is told at its beginning; [`Settings::default`] is a patient, realistic AWS.
@@ -109,6 +152,12 @@ pub struct Settings {
     pub request_rate: Option<f64>,
     /// Whether the last page carries `NextToken: ""` instead of no token.
     pub empty_next_token: bool,
+    /// What Lightsail answers to a start, stop or reboot in the wrong state.
+    pub wrong_state: WrongState,
+    /// Whether Lightsail refuses to change an instance while another operation on it goes on.
+    pub refuse_overlap: bool,
+    /// Whether Lightsail's errors carry the `code` member beside `__type`, which hides the type from the Rust SDK.
+    pub error_sub_codes: bool,
     /// Quotas of every account and region.
     pub quotas: Quotas,
     /// Account in which helpers put what is given without one.
@@ -132,6 +181,9 @@ impl Default for Settings {
             visibility_lag: Duration::ZERO,
             request_rate: None,
             empty_next_token: false,
+            wrong_state: WrongState::default(),
+            refuse_overlap: false,
+            error_sub_codes: true,
             quotas: Quotas::default(),
             home_account: DEFAULT_ACCOUNT.to_owned(),
             home_region: "us-east-1".to_owned(),

@@ -11,15 +11,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::appstream::Call;
 use crate::appstream::fleet::{Fleet, FleetState};
 use crate::appstream::fleet_update::{forbidden, touched};
 use crate::appstream::session::Session;
+use crate::call::Call;
 use crate::clock::later;
+use crate::lightsail::judged;
 use crate::place::Place;
 use crate::sts::Caller;
-use crate::wire::{Refusal, Value};
-use crate::world::State;
+use crate::wire::{Refusal, Service, Value};
+use crate::world::{State, mutates};
 
 const CLUSTER: &str = "windlass.dev/cluster";
 const UID: &str = "windlass.dev/uid";
@@ -46,10 +47,13 @@ pub enum Rule {
     DuplicateCreate,
     /// A write to a resource without ownership tags, or with another cluster's.
     ForeignWrite,
-    /// StartFleet of a fleet that is up, StopFleet of one that is down.
+    /// A start of a fleet or instance that is up, a stop of one that is down.
     UselessWrite,
     /// A create without ownership tags.
     UntaggedCreate,
+    /// StartInstance or StopInstance while the instance is pending, stopping or on its way out; a write to an image builder
+    /// that is making an image or is in another transition.
+    AgainstTransition,
 }
 
 impl fmt::Display for Rule {
@@ -61,6 +65,7 @@ impl fmt::Display for Rule {
             Self::ForeignWrite => "foreign write",
             Self::UselessWrite => "useless write",
             Self::UntaggedCreate => "untagged create",
+            Self::AgainstTransition => "against a transition",
         })
     }
 }
@@ -74,26 +79,26 @@ impl fmt::Display for Violation {
 type Tags = BTreeMap<String, String>;
 
 /// Judges a request by what it asks for, before it is acted on.
-pub(crate) fn before(state: &mut State, call: &Call<'_>, caller: &Caller) {
-    if !is_judged(state, caller) {
+pub(crate) fn before(state: &mut State, service: Service, call: &Call<'_>, caller: &Caller) {
+    if !is_judged(state, caller) || !mutates(service, call.operation) {
         return;
     }
-    let sent = sent_tags(call);
+    let sent = sent_tags(service, call);
     if let Some(cluster) = sent.get(CLUSTER) {
         state.clusters.entry(caller.root_key.clone()).or_default().insert(cluster.clone());
     }
     let clusters = state.clusters.get(&caller.root_key).cloned().unwrap_or_default();
     let may_stop = state.may_stop_sessions.clone();
     let (rules, lag) = (state.settings.rules, state.settings.visibility_lag);
-    let seen = target_tags(state.seen(&call.place), call);
+    let seen = target_tags(service, state.seen(&call.place), call);
     let known_as_own = seen.is_some_and(|tags| foreign(&tags, &clusters).is_none());
     let place = state.timeline(&call.place).now(call.now);
     let mut found: Vec<(Rule, String)> = Vec::new();
-    if call.operation.starts_with("Create") && crate::appstream::mutates(call.operation) {
+    if creates(service, call.operation) {
         if !(sent.contains_key(CLUSTER) && sent.contains_key(UID)) {
             found.push((Rule::UntaggedCreate, "without ownership tags".to_owned()));
         }
-    } else if let Some(tags) = target_tags(place, call) {
+    } else if let Some(tags) = target_tags(service, place, call) {
         // A caller that reads late goes by what the tags were.
         let foreign = foreign(&tags, &clusters).filter(|_| !known_as_own);
         let adopts = call.operation == "TagResource" && may_adopt(&tags, &sent);
@@ -101,7 +106,8 @@ pub(crate) fn before(state: &mut State, call: &Call<'_>, caller: &Caller) {
             found.push((Rule::ForeignWrite, why));
         }
     }
-    let fleet = fleet_of(place, call);
+    found.extend(judged::power(place, call, lag).filter(|_| service == Service::Lightsail));
+    let fleet = fleet_of(place, call).filter(|_| service == Service::AppStream);
     if let Some(fleet) = fleet {
         // A caller that reads late can not know of a state that is younger than the lag.
         let knowable = later(fleet.state_since, lag) <= call.now;
@@ -124,61 +130,142 @@ pub(crate) fn before(state: &mut State, call: &Call<'_>, caller: &Caller) {
         }
     }
     for (rule, text) in found {
-        report(state, call, caller, rule, &text);
+        report(state, service, call, caller, rule, &text);
     }
 }
 
 /// Judges a create or an adoption by what came of it, and remembers creates whose answer was lost.
 pub(crate) fn after(
     state: &mut State,
+    service: Service,
     call: &Call<'_>,
     caller: &Caller,
     result: &Result<Value, Refusal>,
     answered: bool,
 ) {
-    let created = call.operation == "CreateFleet";
+    if !mutates(service, call.operation) {
+        return;
+    }
     let lag = state.settings.visibility_lag;
-    let name = call.input["Name"].as_str().unwrap_or_default();
+    let sent = sent_tags(service, call);
+    let uid = sent.get(UID);
     let mut repeated = None;
-    if created {
-        let uid = sent_tags(call).get(UID).cloned();
+    if let (true, Some(kind)) = (creates(service, call.operation), Kind::of(call)) {
+        let name = resources(service, call).into_iter().next().unwrap_or_default();
         let place = state.timeline(&call.place).now(call.now);
-        match (place.fleets.get_mut(name), result) {
-            (Some(fleet), Ok(_)) => fleet.create_unanswered = !answered,
-            (Some(fleet), Err(refusal)) if refusal.code == "ResourceAlreadyExistsException" => {
-                let own = uid.is_some() && fleet.tags.get(UID) == uid.as_ref();
-                let knowable = later(fleet.created_at, lag) <= call.now;
-                // One repeat is what a lost answer makes of a careful caller; the second one has been told.
-                let excused = std::mem::take(&mut fleet.create_unanswered) || !knowable;
-                repeated = (own && !excused).then(|| "again for a fleet that this uid has".to_owned());
+        let key = (kind.word().to_owned(), name.clone());
+        match result {
+            Ok(_) if answered => {
+                place.unanswered.remove(&key);
             }
-            (_, _) => {}
+            Ok(_) => {
+                place.unanswered.insert(key);
+            }
+            Err(refusal) => {
+                // One repeat is what a lost answer makes of a careful caller; the second one has been told.
+                let there = kind.find(place, &name).filter(|_| says_exists(refusal));
+                let own = there.filter(|(tags, _)| uid.is_some() && tags.get(UID) == uid);
+                if let Some((_, created_at)) = own {
+                    let knowable = later(created_at, lag) <= call.now;
+                    let excused = place.unanswered.remove(&key) || !knowable;
+                    repeated = (!excused).then(|| format!("again for a {} that this uid has", kind.word()));
+                }
+            }
         }
     }
     if !is_judged(state, caller) {
         return;
     }
     if let Some(text) = repeated {
-        report(state, call, caller, Rule::DuplicateCreate, &text);
+        report(state, service, call, caller, Rule::DuplicateCreate, &text);
     }
-    let doubling = call.operation.starts_with("Create") || call.operation == "TagResource";
-    if let (true, Ok(_), Some(uid)) = (doubling, result, sent_tags(call).get(UID)) {
-        let same_kind = |place: &Place| -> usize {
-            let count = |tags: &Tags| usize::from(tags.get(UID) == Some(uid));
-            let arn = call.input["ResourceArn"].as_str().unwrap_or_default();
-            if call.operation == "CreateFleet" || arn.contains(":fleet/") {
-                place.fleets.values().map(|one| count(&one.tags)).sum()
-            } else if call.operation == "CreateStack" || arn.contains(":stack/") {
-                place.stacks.values().map(|one| count(&one.tags)).sum()
-            } else {
-                place.builders.values().map(|one| count(&one.tags)).sum()
-            }
-        };
-        let owned: usize = state.timelines.values().map(|timeline| same_kind(timeline.peek())).sum();
+    let doubling = creates(service, call.operation) || call.operation == "TagResource";
+    if let (true, Ok(_), Some(uid), Some(kind)) = (doubling, result, uid, Kind::of(call)) {
+        let owned: usize = state.timelines.values().map(|timeline| kind.count(timeline.peek(), uid)).sum();
         if owned > 1 {
             let text = format!("and now uid {uid} has {owned} resources of one kind");
-            report(state, call, caller, Rule::DuplicateCreate, &text);
+            report(state, service, call, caller, Rule::DuplicateCreate, &text);
         }
+    }
+}
+
+/// Kinds of resources that carry ownership tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Fleet,
+    Stack,
+    Builder,
+    Instance,
+}
+
+impl Kind {
+    /// What a create makes or a tag is put on.
+    fn of(call: &Call<'_>) -> Option<Self> {
+        let arn = call.input["ResourceArn"].as_str().unwrap_or_default();
+        match call.operation {
+            "CreateFleet" => Some(Self::Fleet),
+            "CreateStack" => Some(Self::Stack),
+            "CreateImageBuilder" => Some(Self::Builder),
+            "CreateInstances" => Some(Self::Instance),
+            "TagResource" if call.input["resourceName"].is_string() => Some(Self::Instance),
+            "TagResource" if arn.contains(":fleet/") => Some(Self::Fleet),
+            "TagResource" if arn.contains(":stack/") => Some(Self::Stack),
+            "TagResource" if arn.contains(":image-builder/") => Some(Self::Builder),
+            _ => None,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Fleet => "fleet",
+            Self::Stack => "stack",
+            Self::Builder => "builder",
+            Self::Instance => "instance",
+        }
+    }
+
+    /// Tags and age of one.
+    fn find<'a>(self, place: &'a Place, name: &str) -> Option<(&'a Tags, Timestamp)> {
+        match self {
+            Self::Fleet => place.fleets.get(name).map(|one| (&one.tags, one.created_at)),
+            Self::Stack => place.stacks.get(name).map(|one| (&one.tags, one.created_at)),
+            Self::Builder => place.builders.get(name).map(|one| (&one.tags, one.created_at)),
+            Self::Instance => place.lightsail.instances.get(name).map(|one| (&one.tags, one.created_at)),
+        }
+    }
+
+    /// How many of a place belong to this uid.
+    fn count(self, place: &Place, uid: &str) -> usize {
+        let own = |tags: &Tags| tags.get(UID).is_some_and(|value| value == uid);
+        match self {
+            Self::Fleet => place.fleets.values().filter(|one| own(&one.tags)).count(),
+            Self::Stack => place.stacks.values().filter(|one| own(&one.tags)).count(),
+            Self::Builder => place.builders.values().filter(|one| own(&one.tags)).count(),
+            Self::Instance => {
+                let staying = place.lightsail.instances.values().filter(|one| !one.is_leaving());
+                staying.filter(|one| own(&one.tags)).count()
+            }
+        }
+    }
+}
+
+/// Whether a create was refused because of what is there.
+fn says_exists(refusal: &Refusal) -> bool {
+    refusal.code == "ResourceAlreadyExistsException" || refusal.sub_code == Some("NameExists")
+}
+
+fn creates(service: Service, operation: &str) -> bool {
+    match service {
+        Service::AppStream => operation.starts_with("Create") && mutates(service, operation),
+        Service::Lightsail => judged::creates(operation),
+        Service::Sts => false,
+    }
+}
+
+fn resources(service: Service, call: &Call<'_>) -> Vec<String> {
+    match service {
+        Service::Lightsail => crate::lightsail::resources(call.input),
+        Service::AppStream | Service::Sts => crate::appstream::resources(call.input),
     }
 }
 
@@ -187,11 +274,11 @@ fn is_judged(state: &State, caller: &Caller) -> bool {
     judged.is_empty() || judged.contains(&caller.access_key) || judged.contains(&caller.root_key)
 }
 
-fn report(state: &mut State, call: &Call<'_>, caller: &Caller, rule: Rule, text: &str) {
+fn report(state: &mut State, service: Service, call: &Call<'_>, caller: &Caller, rule: Rule, text: &str) {
     if state.pardoned.contains(&rule) {
         return;
     }
-    let resource = crate::appstream::resources(call.input).into_iter().next().unwrap_or_default();
+    let resource = resources(service, call).into_iter().next().unwrap_or_default();
     let text = format!("{} {resource} {text} (by {})", call.operation, caller.arn);
     state.violations.push(Violation { at: call.now, rule, text });
 }
@@ -216,7 +303,15 @@ fn may_adopt(tags: &Tags, sent: &Tags) -> bool {
 }
 
 /// The tags that decide whose a write's target is. An association belongs to its stack.
-fn target_tags(place: &mut Place, call: &Call<'_>) -> Option<Tags> {
+fn target_tags(service: Service, place: &mut Place, call: &Call<'_>) -> Option<Tags> {
+    match service {
+        Service::AppStream => target_of_appstream(place, call),
+        Service::Lightsail => judged::target_tags(place, call),
+        Service::Sts => None,
+    }
+}
+
+fn target_of_appstream(place: &mut Place, call: &Call<'_>) -> Option<Tags> {
     let text = |member: &str| call.input[member].as_str().unwrap_or_default();
     let fleet = |place: &Place, name: &str| place.fleets.get(name).map(|one| one.tags.clone());
     let stack = |place: &Place, name: &str| place.stacks.get(name).map(|one| one.tags.clone());
@@ -260,7 +355,10 @@ fn killed(fleet: &Fleet, call: &Call<'_>, lag: Duration) -> usize {
     fleet.sessions.iter().filter(|one| known(one) && ends(one)).count()
 }
 
-fn sent_tags(call: &Call<'_>) -> Tags {
+fn sent_tags(service: Service, call: &Call<'_>) -> Tags {
+    if service == Service::Lightsail {
+        return judged::sent_tags(call);
+    }
     let tags = call.input["Tags"].as_object().into_iter().flatten();
     tags.filter_map(|(key, value)| Some((key.clone(), Json::as_str(value)?.to_owned()))).collect()
 }

@@ -9,13 +9,15 @@ use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use crate::appstream;
 use crate::appstream::image::{ImageSeed, seeds};
 use crate::appstream::session::StreamingUrl;
-use crate::appstream::{self, Call};
 use crate::audit::{AuditEntry, Outcome};
+use crate::call::Call;
 use crate::clock::{Clock, earlier};
 use crate::faults::{Fault, FaultEffect, Script};
 use crate::in_process::InProcess;
+use crate::lightsail;
 use crate::place::{Place, PlaceKey, Timeline, uuid};
 use crate::settings::Settings;
 use crate::sts::{self, Caller, Issued};
@@ -257,7 +259,7 @@ impl State {
 
     /// The fault that befalls this call, which counts it.
     fn strike(&mut self, incoming: &Incoming) -> Option<FaultEffect> {
-        let resources = incoming.input.as_ref().map(appstream::resources).unwrap_or_default();
+        let resources = resources(incoming);
         self.faults.strike(&incoming.operation, &resources)
     }
 
@@ -279,10 +281,14 @@ impl State {
             now,
             seen_at: earlier(now, lag),
             keep,
+            fails_later: match &effect {
+                Some(FaultEffect::FailsLater { code, details }) => Some((code.as_str(), details.as_str())),
+                _ => None,
+            },
             origin: &incoming.origin,
         });
-        if let (Ok(_), Some(call), Service::AppStream) = (&identified, &call, incoming.service) {
-            violations::before(self, call, &caller);
+        if let (Ok(_), Some(call)) = (&identified, &call) {
+            violations::before(self, incoming.service, call, &caller);
         }
         let allowed = identified.and_then(|_| self.spend(&place, incoming.service, now));
         let result = match (allowed, refusal_of(effect.as_ref()), &incoming.input) {
@@ -290,7 +296,8 @@ impl State {
             (Ok(()), None, Err(refusal)) => Err(refusal.clone()),
             (Ok(()), None, Ok(input)) => match (incoming.service, &call) {
                 (Service::AppStream, Some(call)) => appstream::act(self, call),
-                (Service::AppStream, None) => Err(Refusal::internal()),
+                (Service::Lightsail, Some(call)) => lightsail::act(self, call),
+                (Service::AppStream | Service::Lightsail, None) => Err(Refusal::internal()),
                 (Service::Sts, _) => sts::act(self, &incoming.operation, input, &caller, now),
             },
         };
@@ -301,20 +308,23 @@ impl State {
         };
         let late = matches!(effect, Some(FaultEffect::AppliedServerError | FaultEffect::AppliedThenHang(_)));
         let answered = delivery == Delivery::Whole && !late;
-        if let (Some(call), Service::AppStream) = (&call, incoming.service) {
-            violations::after(self, call, &caller, &result, answered);
+        if let Some(call) = &call {
+            violations::after(self, incoming.service, call, &caller, &result, answered);
         }
         self.record(incoming, &caller, &result, answered, &request_id, now);
         let result = match effect {
             Some(FaultEffect::AppliedServerError) => Err(Refusal::internal()),
             _ => result,
         };
+        let plain = !self.settings.error_sub_codes;
+        let result = result.map_err(|refusal| Refusal { sub_code: refusal.sub_code.filter(|_| !plain), ..refusal });
         Handled { result, request_id, delivery }
     }
 
     fn identify(&mut self, incoming: &Incoming, now: Timestamp) -> Result<Caller, Refusal> {
         let known = match incoming.service {
             Service::AppStream => appstream::knows(&incoming.operation),
+            Service::Lightsail => lightsail::knows(&incoming.operation),
             Service::Sts => sts::knows(&incoming.operation),
         };
         let signature = match (incoming.signature.clone()?, incoming.service) {
@@ -357,7 +367,6 @@ impl State {
         request_id: &str,
         now: Timestamp,
     ) {
-        let resources = incoming.input.as_ref().map(appstream::resources).unwrap_or_default();
         self.audit.push(AuditEntry {
             at: now,
             operation: incoming.operation.clone(),
@@ -367,8 +376,8 @@ impl State {
             region: caller.region.clone(),
             caller: caller.arn.clone(),
             access_key: caller.access_key.clone(),
-            resource: resources.into_iter().next(),
-            mutating: incoming.service == Service::AppStream && appstream::mutates(&incoming.operation),
+            resource: resources(incoming).into_iter().next(),
+            mutating: mutates(incoming.service, &incoming.operation),
             outcome: match result {
                 Ok(_) => Outcome::Ok,
                 Err(refusal) => Outcome::Err { code: refusal.code.clone() },
@@ -376,6 +385,24 @@ impl State {
             answered,
             request_id: request_id.to_owned(),
         });
+    }
+}
+
+/// Every name in the request that a resource could go by, the most telling one first.
+fn resources(incoming: &Incoming) -> Vec<String> {
+    match (incoming.service, &incoming.input) {
+        (Service::Lightsail, Ok(input)) => lightsail::resources(input),
+        (Service::AppStream | Service::Sts, Ok(input)) => appstream::resources(input),
+        (Service::AppStream | Service::Lightsail | Service::Sts, Err(_)) => Vec::new(),
+    }
+}
+
+/// Whether the operation changes anything.
+pub(crate) fn mutates(service: Service, operation: &str) -> bool {
+    match service {
+        Service::AppStream => appstream::mutates(operation),
+        Service::Lightsail => lightsail::mutates(operation),
+        Service::Sts => false,
     }
 }
 
@@ -390,6 +417,7 @@ fn refusal_of(effect: Option<&FaultEffect>) -> Option<Refusal> {
         | FaultEffect::AppliedThenHang(_)
         | FaultEffect::AppliedServerError
         | FaultEffect::AppliedHalfAnswer
+        | FaultEffect::FailsLater { .. }
         | FaultEffect::Partial { .. } => None,
     }
 }

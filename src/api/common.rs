@@ -134,4 +134,12 @@ pub struct Intent {
     pub name: String,
     /// When it was written (RFC 3339).
     pub at: Timestamp,
+    /// The AWS account that it was to be created in, at most 64 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub account: Option<String>,
+    /// The Region that it was to be created in, at most 64 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub region: Option<String>,
 }

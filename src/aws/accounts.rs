@@ -170,6 +170,14 @@ impl Accounts {
         })
     }
 
+    /// Where an object lives that names neither account nor Region.
+    ///
+    /// # Errors
+    /// When there is no such place, or AWS does not say who we are.
+    pub async fn home(&self) -> Result<Scope, ScopeError> {
+        self.resolve("", None, None).await
+    }
+
     /// What the time is, by the clock that requests are signed by.
     pub fn clock(&self) -> Clock {
         Arc::clone(&self.clock)

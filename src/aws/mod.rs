@@ -9,6 +9,7 @@ pub mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -58,6 +59,25 @@ pub trait AwsPort<K: Kind>: Send + Sync + 'static {
         scope: &Scope,
         claimed: &BTreeSet<Arn>,
     ) -> impl Future<Output = Result<Vec<Stray>, AwsError>> + Send;
+}
+
+/// One way for several kinds.
+impl<K: Kind, A: AwsPort<K>> AwsPort<K> for Arc<A> {
+    async fn scope(&self, object: &K::Object) -> Result<Scope, ScopeError> {
+        self.as_ref().scope(object).await
+    }
+
+    async fn observe(&self, scope: &Scope, object: &K::Object, ask: Ask<'_, K::Look>) -> Result<K::State, AwsError> {
+        self.as_ref().observe(scope, object, ask).await
+    }
+
+    async fn send(&self, scope: &Scope, call: &K::Call, urgency: Urgency) -> Result<Reply, AwsError> {
+        self.as_ref().send(scope, call, urgency).await
+    }
+
+    async fn strays(&self, scope: &Scope, claimed: &BTreeSet<Arn>) -> Result<Vec<Stray>, AwsError> {
+        self.as_ref().strays(scope, claimed).await
+    }
 }
 
 /// What is asked of AWS about one object.

@@ -1,7 +1,7 @@
 //! What a pass does to the world, one effect at a time: each asks the lease, has a deadline, is numbered on the stage and
 //! counted, and its failure is remembered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use tracing::{debug, info, warn};
 
 use crate::aws::accounts::ScopeError;
 use crate::aws::{Ask, AwsError, AwsPort};
-use crate::plan::{Call, Class, Failure, Kind, Scope, Seen};
+use crate::plan::{Call, Class, Failure, KeyFound, KeyRef, Kind, Scope, Seen};
 use crate::telemetry::labels::{Label, PassOutcome};
 
 use super::memory::Hold;
 use super::outcome::{Outcome, backoff};
 use super::pass::Pass;
-use super::port::{KUBE_DEADLINE, KubeEffect, KubeError, KubeOutcome, KubePort};
+use super::port::{EffectName, KUBE_DEADLINE, KubeEffect, KubeError, KubeOutcome, KubePort};
 
 /// How long an AWS read may take: a full list has many pages, each with the request deadline of its own.
 const OBSERVE_DEADLINE: Duration = Duration::from_secs(120);
@@ -47,6 +47,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         let aws = &self.engine.parts().aws;
         let read = async {
             let scope = aws.scope(object).await?;
+            self.engine.lives_in(&scope);
             let ask = Ask { looks, not_before, urgency: self.urgency };
             let state = aws.observe(&scope, object, ask).await?;
             Ok::<_, ScopeError>((scope, state))
@@ -93,6 +94,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 self.memory(|memory| {
                     memory.last_write = Some(ended);
                     memory.last_sent = Some((call.clone(), ended));
+                    memory.lagged = 0;
                     memory.write_failure = None;
                     memory.failures = 0;
                     memory.hold = None;
@@ -148,6 +150,33 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             Ok(None) => Err(Outcome::after(PassOutcome::Released, GONE)),
             Err(error) => Err(self.trouble(&error)),
         }
+    }
+
+    /// Reads the keys that these looks ask for, each once in a pass.
+    pub(super) async fn read_keys(
+        &self,
+        object: &Arc<K::Object>,
+        looks: &BTreeSet<K::Look>,
+        keys: &mut BTreeMap<KeyRef, KeyFound>,
+    ) {
+        for key in looks.iter().filter_map(|look| K::key(object, *look)) {
+            if !keys.contains_key(&key) {
+                let found = self.read_key(&key).await;
+                keys.insert(key, found);
+            }
+        }
+    }
+
+    async fn read_key(&self, key: &KeyRef) -> KeyFound {
+        let parts = self.engine.parts();
+        let act = async {
+            let read = parts.kube.read_key(&self.id.namespace, key);
+            tokio::time::timeout(KUBE_DEADLINE, read).await.unwrap_or(KeyFound::Unknown)
+        };
+        let name = EffectName::ReadKey;
+        let found = parts.stage.play(|| format!("kube {}", name.label()), false, act).await;
+        parts.metrics.kube_request(name, KubeOutcome::of_key(&found));
+        found
     }
 
     async fn perform(&self, effect: KubeEffect<K>) -> Result<Option<Arc<K::Object>>, KubeError> {

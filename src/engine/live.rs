@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
-use kube::api::{Patch, PatchParams, PostParams};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -15,9 +17,9 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use crate::api::{FIELD_MANAGER, FINALIZER};
-use crate::plan::Kind;
+use crate::plan::{KeyFound, KeyRef, KeySource, Kind, SecretText};
 
-use super::port::{Id, KubeEffect, KubeError, KubePort, Sight};
+use super::port::{Id, KubeEffect, KubeError, KubePort, Sight, Unreadable};
 
 /// The API server, for one kind.
 #[derive(Clone)]
@@ -81,6 +83,52 @@ where
             }
         }
     }
+
+    async fn read_key(&self, namespace: &str, key: &KeyRef) -> KeyFound {
+        match key.source {
+            KeySource::Secret => key_of_secret(Api::namespaced(self.requests.clone(), namespace), key).await,
+            KeySource::ConfigMap => key_of_config_map(Api::namespaced(self.requests.clone(), namespace), key).await,
+        }
+    }
+}
+
+/// What is found in a Secret, whose values the API server gives as they are, without base64.
+async fn key_of_secret(secrets: Api<Secret>, key: &KeyRef) -> KeyFound {
+    match secrets.get_opt(&key.name).await {
+        Ok(Some(mut secret)) => match secret.data.as_mut().and_then(|data| data.remove(&key.key)) {
+            Some(ByteString(value)) => text(value),
+            None => KeyFound::Absent,
+        },
+        Ok(None) => KeyFound::Absent,
+        Err(error) => unread(&error),
+    }
+}
+
+async fn key_of_config_map(config_maps: Api<ConfigMap>, key: &KeyRef) -> KeyFound {
+    match config_maps.get_opt(&key.name).await {
+        Ok(Some(mut map)) => match map.data.as_mut().and_then(|data| data.remove(&key.key)) {
+            Some(value) => KeyFound::Value(SecretText::new(value)),
+            None => match map.binary_data.as_mut().and_then(|data| data.remove(&key.key)) {
+                Some(ByteString(value)) => text(value),
+                None => KeyFound::Absent,
+            },
+        },
+        Ok(None) => KeyFound::Absent,
+        Err(error) => unread(&error),
+    }
+}
+
+fn text(value: Vec<u8>) -> KeyFound {
+    String::from_utf8(value).map_or(KeyFound::NotText, |text| KeyFound::Value(SecretText::new(text)))
+}
+
+/// Only a refusal is told in the API server's words: other errors may quote what was read.
+fn unread(error: &kube::Error) -> KeyFound {
+    match error {
+        kube::Error::Api(status) if status.code == 403 => KeyFound::NotPermitted(status.message.clone()),
+        kube::Error::Api(status) if status.code == 404 => KeyFound::Absent,
+        _ => KeyFound::Unknown,
+    }
 }
 
 /// Managed fields are half of an object's size, and nothing reads them; a write without them leaves them as they are.
@@ -102,7 +150,7 @@ fn failure(error: kube::Error) -> KubeError {
 }
 
 /// Everything of a kind in a namespace, or in all, for as long as the process lives. A watch that fails is begun again; an
-/// object that this version cannot read is skipped and said in the log, and never delays others.
+/// object that this version cannot read never delays others.
 pub fn sights<K: Kind>(client: Client, namespace: Option<&str>) -> BoxStream<'static, Sight<K::Object>>
 where
     K::Object: Resource<Scope = NamespaceResourceScope>,
@@ -120,16 +168,13 @@ where
                     listed.clear();
                     None
                 }
-                Event::InitApply(guard) => readable::<K>(guard).map(|object| {
-                    listed.insert(Id::of(object.as_ref()));
-                    Sight::There(object)
-                }),
+                Event::InitApply(guard) => {
+                    listed.insert(id_of(guard.meta()));
+                    Some(read::<K>(guard))
+                }
                 Event::InitDone => Some(Sight::Complete { within: within.clone(), all: std::mem::take(&mut listed) }),
-                Event::Apply(guard) => readable::<K>(guard).map(Sight::There),
-                Event::Delete(guard) => Some(Sight::Gone(Id {
-                    namespace: guard.meta().namespace.clone().unwrap_or_default().into(),
-                    name: guard.meta().name.clone().unwrap_or_default().into(),
-                })),
+                Event::Apply(guard) => Some(read::<K>(guard)),
+                Event::Delete(guard) => Some(Sight::Gone(id_of(guard.meta()))),
             };
             futures::future::ready(sight)
         })
@@ -177,13 +222,21 @@ fn said(error: &watcher::Error) -> String {
     }
 }
 
-fn readable<K: Kind>(guard: DeserializeGuard<K::Object>) -> Option<Arc<K::Object>> {
+fn read<K: Kind>(guard: DeserializeGuard<K::Object>) -> Sight<K::Object> {
     match guard.0 {
-        Ok(object) => Some(slim(object)),
-        Err(invalid) => {
-            let (namespace, name) = (&invalid.metadata.namespace, &invalid.metadata.name);
-            warn!(kind = K::NAME, ?namespace, ?name, "an object cannot be read and is left alone: {}", invalid.error);
-            None
-        }
+        Ok(object) => Sight::There(slim(object)),
+        Err(invalid) => Sight::Unreadable(Unreadable {
+            id: id_of(&invalid.metadata),
+            uid: invalid.metadata.uid,
+            version: invalid.metadata.resource_version,
+            why: invalid.error,
+        }),
+    }
+}
+
+fn id_of(meta: &ObjectMeta) -> Id {
+    Id {
+        namespace: meta.namespace.as_deref().unwrap_or_default().into(),
+        name: meta.name.as_deref().unwrap_or_default().into(),
     }
 }

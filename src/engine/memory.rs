@@ -34,6 +34,8 @@ pub struct Memory<K: Kind> {
     pub last_write: Option<Timestamp>,
     /// The last write that AWS answered, and when: its reads may lag behind it.
     pub last_sent: Option<(K::Call, Timestamp)>,
+    /// How often AWS's reads lagged behind it.
+    pub lagged: u32,
     /// What a pass rests on must have begun at or after this; `None`: half a resync may have passed.
     pub not_before: Option<Timestamp>,
     /// When a status was last written.
@@ -87,6 +89,7 @@ impl<K: Kind> Default for Memory<K> {
             hold: None,
             last_write: None,
             last_sent: None,
+            lagged: 0,
             not_before: None,
             reported: None,
             looked: None,

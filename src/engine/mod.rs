@@ -7,40 +7,47 @@ mod effects;
 pub mod events;
 pub mod live;
 pub mod memory;
+pub mod neighbourhood;
+mod objects;
 pub mod outcome;
 pub mod pass;
 pub mod port;
+mod pulse;
 pub mod queue;
 pub mod stage;
 pub mod sweep;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::core::object::HasStatus;
-use kube::{Resource, ResourceExt};
+use kube::ResourceExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
-use crate::api::{PAUSED, RECONCILE_REQUESTED_AT};
+use crate::api::Region;
 use crate::aws::gate::Urgency;
 use crate::aws::{AwsPort, Leave};
 use crate::lease::LeaseState;
-use crate::plan::{Kind, News, Status};
+use crate::plan::{Kind, News, Scope};
 use crate::telemetry::labels::PassOutcome;
-use crate::telemetry::metrics::{Metrics, ObjectLabels};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::probes::Stuck;
 
-use memory::{Held, Hold, Memory};
+use memory::{Held, Hold};
+use neighbourhood::{Neighbourhood, Residents};
 use outcome::{Again, Outcome};
-pub use port::{Id, KubeEffect, KubeError, KubePort, Sight};
+pub use port::{Id, KubeEffect, KubeError, KubePort, Sight, Unreadable};
+use pulse::Pulse;
 use queue::Queue;
 use stage::Stage;
 
@@ -68,9 +75,6 @@ impl Default for EngineSettings {
 /// How long a pass may take: every await in it has a deadline of its own, this one is for what was forgotten.
 const PASS_DEADLINE: Duration = Duration::from_secs(180);
 
-/// How long the watch may be behind what a write or read of our own gave back; then the watch is right again (an API
-/// server that was restored from a backup has older versions).
-const AHEAD: Duration = Duration::from_secs(60);
 /// How often the queue's figures are told: as often as Prometheus commonly asks.
 const FIGURES: Duration = Duration::from_secs(15);
 
@@ -92,6 +96,8 @@ pub struct Parts<P, A> {
     pub stage: Stage,
     /// Where figures go.
     pub metrics: Metrics,
+    /// What the engines of this process know of each other: the same one for all of them.
+    pub neighbourhood: Arc<Neighbourhood>,
     /// How it runs.
     pub settings: EngineSettings,
 }
@@ -107,22 +113,35 @@ pub struct Engine<K: Kind, P, A> {
     parts: Parts<P, A>,
     queue: Queue,
     objects: Mutex<HashMap<Id, Held<K>>>,
+    /// What is there and cannot be read; what it was before stays in `objects`.
+    unreadable: Mutex<HashMap<Id, Unreadable>>,
     leads: watch::Receiver<LeaseState>,
     draining: watch::Sender<bool>,
     started: Instant,
+    pulse: Pulse,
+    /// Where objects have lived since this process began, for the sweeper: one scope for each account and Region.
+    places: Mutex<BTreeMap<(String, Region), Scope>>,
 }
 
 impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
     /// An engine at rest. `leads` says whether this process may act, and since when.
     pub fn new(parts: Parts<P, A>, leads: watch::Receiver<LeaseState>) -> Arc<Self> {
-        Arc::new(Self {
+        let workers = parts.settings.urgent_workers + parts.settings.workers;
+        let engine = Arc::new(Self {
             parts,
             queue: Queue::default(),
             objects: Mutex::default(),
+            unreadable: Mutex::default(),
             leads,
             draining: watch::Sender::new(false),
             started: Instant::now(),
-        })
+            pulse: Pulse::new(workers),
+            places: Mutex::default(),
+        });
+        let weak: Weak<Self> = Arc::downgrade(&engine);
+        let weak: Weak<dyn Residents> = weak;
+        engine.parts.neighbourhood.join(K::NAME, weak);
+        engine
     }
 
     /// Runs until [`Engine::drain`] and the passes under way have ended, or `sights` ends. `synced` is called once, when each
@@ -136,7 +155,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         let mut workers = JoinSet::new();
         for n in 0..self.parts.settings.urgent_workers + self.parts.settings.workers {
             let lane = if n < self.parts.settings.urgent_workers { Urgency::Urgent } else { Urgency::Routine };
-            workers.spawn(Arc::clone(&self).work(lane));
+            workers.spawn(Arc::clone(&self).work(n, lane));
         }
         let mut synced = Some(synced);
         let mut sights = std::pin::pin!(sights);
@@ -145,6 +164,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         let mut complete = HashSet::new();
         let mut figures = tokio::time::interval(FIGURES);
         loop {
+            self.pulse.turn();
             tokio::select! {
                 sight = sights.next() => {
                     let Some(sight) = sight else { break };
@@ -153,6 +173,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                     }
                     self.see(sight);
                     if complete.len() >= lists && let Some(synced) = synced.take() {
+                        self.parts.neighbourhood.complete(K::NAME);
                         synced();
                     }
                 }
@@ -169,100 +190,29 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         while workers.join_next().await.is_some() {}
     }
 
+    /// What of this engine has not turned for too long.
+    pub fn stuck(&self) -> Option<Stuck> {
+        self.pulse.stuck(K::NAME)
+    }
+
     /// Begins no more passes; [`Engine::run`] ends with the last one under way.
     pub fn drain(&self) {
         self.draining.send_replace(true);
-    }
-
-    /// Takes in what the watch shows.
-    fn see(&self, sight: Sight<K::Object>) {
-        match sight {
-            Sight::There(object) => self.take_in(Id::of(object.as_ref()), object),
-            Sight::Gone(id) => self.forget(&id),
-            Sight::Complete { within, all } => {
-                let listed = |id: &Id| within.as_ref().is_none_or(|namespace| *namespace == id.namespace);
-                let gone: Vec<Id> =
-                    lock(&self.objects).keys().filter(|id| listed(id) && !all.contains(*id)).cloned().collect();
-                gone.iter().for_each(|id| self.forget(id));
-            }
-        }
-    }
-
-    fn take_in(&self, id: Id, object: Arc<K::Object>) {
-        let now = (self.parts.clock)();
-        let mut objects = lock(&self.objects);
-        let (before, event) = match objects.get_mut(&id) {
-            None => {
-                let event = Some(first_seen::<K>(&object));
-                let memory = Memory { not_before: Some(now), ..Memory::default() };
-                objects.insert(id.clone(), Held { object: Arc::clone(&object), ahead: None, memory });
-                (None, event)
-            }
-            Some(held) => {
-                let same = held.object.meta().uid == object.meta().uid;
-                let behind =
-                    same && held.ahead.is_some_and(|at| at.elapsed() < AHEAD) && newer(&*held.object, &*object);
-                if behind {
-                    return;
-                }
-                let before = std::mem::replace(&mut held.object, Arc::clone(&object));
-                held.ahead = None;
-                if !same {
-                    held.memory = held.memory.for_another();
-                }
-                let edited = edited::<K>(&before, &object);
-                if edited {
-                    held.memory.not_before = Some(now);
-                    held.memory.edited();
-                }
-                if requested(&*before) != requested(&*object) {
-                    // Somebody asks for a pass: what failed before is tried again.
-                    held.memory.write_failure = None;
-                }
-                (Some(before), edited.then_some(Urgency::Urgent))
-            }
-        };
-        drop(objects);
-        self.count(before.as_deref(), Some(&*object));
-        if let Some(urgency) = event {
-            self.queue.ask(id, Instant::now(), urgency);
-        }
-    }
-
-    fn forget(&self, id: &Id) {
-        let before = lock(&self.objects).remove(id);
-        self.queue.forget(id);
-        self.count(before.as_ref().map(|held| &*held.object), None);
-    }
-
-    fn count(&self, before: Option<&K::Object>, after: Option<&K::Object>) {
-        fn conditions<O: HasStatus<Status: Status>>(object: &O) -> &[Condition] {
-            object.status().map(Status::conditions).unwrap_or_default()
-        }
-        let Some(any) = after.or(before) else { return };
-        let meta = any.meta();
-        self.parts.metrics.object(
-            ObjectLabels {
-                kind: K::NAME,
-                namespace: meta.namespace.as_deref().unwrap_or_default(),
-                name: meta.name.as_deref().unwrap_or_default(),
-            },
-            before.map(conditions).unwrap_or_default(),
-            after.map(conditions),
-        );
     }
 
     fn tell_figures(&self) {
         for lane in [Urgency::Urgent, Urgency::Routine] {
             self.parts.metrics.queue_depth(K::NAME, lane, self.queue.depth(lane));
         }
+        self.parts.metrics.unreadable(K::NAME, lock(&self.unreadable).len());
         let oldest = lock(&self.objects).values().filter_map(|held| held.memory.looked).min();
         let age = oldest.map(|at| (self.parts.clock)().duration_since(at).unsigned_abs()).unwrap_or_default();
         self.parts.metrics.oldest_look(K::NAME, age);
     }
 
     /// One worker: takes what is due, makes its pass, says when it is due again.
-    async fn work(self: Arc<Self>, lane: Urgency) {
+    async fn work(self: Arc<Self>, n: usize, lane: Urgency) {
+        let worker = self.pulse.worker(n);
         let mut leads = self.leads.clone();
         let mut draining = self.draining.subscribe();
         loop {
@@ -278,6 +228,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             };
             let Some((id, urgency)) = taken else { return };
             let begun = Instant::now();
+            worker.begin();
             // Boxed: a pass that waits in every idle worker would cost 100 KiB each.
             let guarded = AssertUnwindSafe(Box::pin(self.pass(&id, urgency))).catch_unwind();
             let outcome = match timeout(PASS_DEADLINE, guarded).await {
@@ -293,6 +244,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             };
             self.parts.metrics.pass(K::NAME, outcome.what, begun.elapsed());
             self.queue.done(&id, self.due(outcome.again, urgency));
+            worker.end();
         }
     }
 
@@ -324,45 +276,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         Outcome::after(PassOutcome::Panicked, wait)
     }
 
-    /// The object as this process knows it.
-    pub(crate) fn object(&self, id: &Id) -> Option<Arc<K::Object>> {
-        lock(&self.objects).get(id).map(|held| Arc::clone(&held.object))
-    }
-
-    /// Every object as this process knows it.
-    pub(crate) fn everything(&self) -> Vec<Arc<K::Object>> {
-        lock(&self.objects).values().map(|held| Arc::clone(&held.object)).collect()
-    }
-
     pub(crate) fn parts(&self) -> &Parts<P, A> {
         &self.parts
-    }
-
-    /// Keeps what a write or read of our own gave back, unless the watch has shown something newer, or that the object is
-    /// gone.
-    fn keep(&self, id: &Id, object: &Arc<K::Object>) {
-        let mut objects = lock(&self.objects);
-        let Some(held) = objects.get_mut(id) else { return };
-        if held.object.meta().uid != object.meta().uid || !newer(&**object, &*held.object) {
-            return;
-        }
-        // An edit that the watch has not shown yet counts as seen when it does.
-        if edited::<K>(&held.object, object) {
-            held.memory.not_before = Some((self.parts.clock)());
-            held.memory.edited();
-        }
-        let before = std::mem::replace(&mut held.object, Arc::clone(object));
-        held.ahead = Some(Instant::now());
-        drop(objects);
-        self.count(Some(&*before), Some(&**object));
-    }
-
-    /// What is remembered of an object; nothing is, once it is gone or another one has its name.
-    fn with_memory<T>(&self, id: &Id, uid: Option<&str>, change: impl FnOnce(&mut Memory<K>) -> T) -> T {
-        match lock(&self.objects).get_mut(id).filter(|held| held.object.meta().uid.as_deref() == uid) {
-            Some(held) => change(&mut held.memory),
-            None => change(&mut Memory::default()),
-        }
     }
 
     pub(crate) fn leader_since(&self) -> Option<Timestamp> {
@@ -375,50 +290,17 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
     /// Everything is due: after the lease was taken, whoever had it before may have left anything behind.
     pub fn look_at_everything(&self) {
         let now = (self.parts.clock)();
+        let unreadable = lock(&self.unreadable).clone();
         let ids: Vec<Id> = {
             let mut objects = lock(&self.objects);
             objects.values_mut().for_each(|held| held.memory.not_before = Some(now));
-            objects.keys().cloned().collect()
+            objects.keys().filter(|id| !unreadable.contains_key(id)).cloned().collect()
         };
+        unreadable.values().for_each(|unreadable| self.tell_unreadable(unreadable));
         info!(kind = K::NAME, objects = ids.len(), "looking at every object");
         for id in ids {
             self.queue.ask(id, Instant::now(), Urgency::Routine);
         }
-    }
-}
-
-/// What nobody has acted on yet goes before what is as it was; a new object does not: many come at once, and one shared
-/// read answers for all of them.
-fn first_seen<K: Kind>(object: &K::Object) -> Urgency {
-    let meta = object.meta();
-    let handled = object.status().and_then(|s| s.conditions().first()).and_then(|c| c.observed_generation);
-    match handled.is_some() && handled != meta.generation || meta.deletion_timestamp.is_some() {
-        true => Urgency::Urgent,
-        false => Urgency::Routine,
-    }
-}
-
-/// Whether somebody asks for something: another object, a generation, a deletion or an annotation of ours; what we wrote
-/// ourselves asks for nothing.
-fn edited<K: Kind>(before: &K::Object, after: &K::Object) -> bool {
-    let (was, is) = (before.meta(), after.meta());
-    was.uid != is.uid
-        || was.generation != is.generation
-        || was.deletion_timestamp.is_some() != is.deletion_timestamp.is_some()
-        || before.annotations().get(PAUSED) != after.annotations().get(PAUSED)
-        || requested(before) != requested(after)
-}
-
-fn requested(object: &impl Resource) -> Option<&String> {
-    object.annotations().get(RECONCILE_REQUESTED_AT)
-}
-
-/// Resource versions of etcd grow; where they are no numbers, the first is taken for the newer one.
-fn newer<O: Resource>(one: &O, other: &O) -> bool {
-    let version = |object: &O| object.meta().resource_version.as_deref().and_then(|v| v.parse::<u64>().ok());
-    match (version(one), version(other)) {
-        (Some(one), Some(other)) => one > other,
-        (Some(_) | None, None) | (None, Some(_)) => true,
     }
 }
 

@@ -1,6 +1,6 @@
 //! One pass: observe, plan, report, send. Then look again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use crate::api::{FINALIZER, PAUSED, RECONCILE_REQUESTED_AT};
 use crate::aws::AwsPort;
 use crate::aws::gate::Urgency;
-use crate::plan::{Answered, Beside, Input, Kind, News, Next, Plan, Scope, Seen, Status};
+use crate::plan::{Answered, Beside, Face, Input, Kind, Neighbour, News, Next, Plan, Scope, Seen, Status};
 use crate::telemetry::labels::PassOutcome;
 
 use super::Engine;
@@ -25,7 +25,7 @@ const LOOKS: usize = 6;
 /// How long AWS's reads may lag behind a write that it answered, before the same write is thought to be needed again. No
 /// number is published; [`crate::plan::UNCERTAINTY`] counts with the same.
 const LAG: Duration = Duration::from_secs(30);
-/// How often is looked while AWS's reads lag.
+/// The first wait while AWS's reads lag; each is twice the one before.
 const LAGGING: Duration = Duration::from_secs(2);
 /// Counts alone (in use, sessions) cause at most one status write in this long.
 const COUNTS: Duration = Duration::from_secs(300);
@@ -57,6 +57,8 @@ pub(super) struct Known<K: Kind> {
     pub(super) seen: Seen<K::State>,
     /// When AWS last answered.
     pub(super) told: Timestamp,
+    /// What was found of what the object names in its namespace.
+    pub(super) beside: Beside,
 }
 
 impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
@@ -86,11 +88,17 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         if let Some(left) = hold {
             return Err(Outcome::after(PassOutcome::Held, left));
         }
+        // Whoever waits for the first list of another kind is asked for when that is complete; the wait is for what was
+        // forgotten.
+        let waits = || Outcome::after(PassOutcome::Held, LAG);
+        self.faces(K::rests_on(&object)).ok_or_else(waits)?;
         let object = match (guarded, paused) {
             (true, _) | (false, true) => object,
             (false, false) => self.write(KubeEffect::Guard(object)).await?,
         };
-        self.decide(Known { object, scope: None, seen: Seen::NotLooked, told: self.now }).await
+        let objects = self.faces(K::rests_on(&object)).ok_or_else(waits)?;
+        let beside = Beside { objects, keys: BTreeMap::new() };
+        self.decide(Known { object, scope: None, seen: Seen::NotLooked, told: self.now, beside }).await
     }
 
     /// Plans, and looks at AWS for as long as the plan asks for it; then does what the plan says.
@@ -98,6 +106,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         let mut plan = self.plan(&known);
         for _ in 0..LOOKS {
             let Next::Look(looks) = plan.next else { break };
+            self.read_keys(&known.object, &looks, &mut known.beside.keys).await;
             let not_before = self.not_before(&looks);
             (known.scope, known.seen) = self.observe(&known.object, &looks, not_before).await;
             known.told = (self.engine.parts().clock)();
@@ -128,8 +137,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         });
         let quiet_since = last_write.map_or(self.term, |at| at.max(self.term));
         let (scope, failure, answered) = (scope.as_ref(), failure.as_ref(), answered.as_ref());
-        let input =
-            Input { now: self.now, object, scope, seen, failure, quiet_since, answered, beside: &Beside::default() };
+        let beside = &known.beside;
+        let input = Input { now: self.now, object, scope, seen, failure, quiet_since, answered, beside };
         let plan = K::plan(&input);
         let annotations = object.annotations();
         match annotations.get(PAUSED).map(String::as_str) {
@@ -163,8 +172,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         news: Vec<News>,
     ) -> Result<Outcome, Outcome> {
         let Some(scope) = &known.scope else { return Err(Outcome::after(PassOutcome::Failed, LAG)) };
-        if self.lagging(&call) {
-            return Err(Outcome::after(PassOutcome::Waiting, LAGGING));
+        if let Some(wait) = self.lagging(&call) {
+            return Err(Outcome::after(PassOutcome::Waiting, wait));
         }
         // Stamps are written before anything is sent; otherwise the object is read again. Either way it is the API server
         // itself that says how it stands.
@@ -175,7 +184,9 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             false => self.report(&known.object, status).await?,
         };
         let old = (self.engine.parts().clock)().duration_since(known.told).unsigned_abs() > STALE;
-        if old || !same_wish::<K>(&known.object, &fresh) {
+        let same_neighbours =
+            self.faces(known.beside.objects.keys().cloned()).is_some_and(|now| now == known.beside.objects);
+        if old || !same_neighbours || !same_wish::<K>(&known.object, &fresh) {
             return Err(Outcome::now(PassOutcome::Held));
         }
         match self.send(scope, &call, &fresh).await {
@@ -272,12 +283,21 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         lately && status.clone().with_counts_of(shown) == *shown
     }
 
-    /// Whether exactly this write was answered a moment ago and AWS's reads do not show it yet.
-    fn lagging(&self, call: &K::Call) -> bool {
+    /// How long until AWS is looked at again, where exactly this write was answered a moment ago and its reads do not show
+    /// it yet: each look costs requests, so 2 s, 4 s, 8 s, and last at the end of [`LAG`].
+    fn lagging(&self, call: &K::Call) -> Option<Duration> {
         self.memory(|memory| {
-            let last = memory.last_sent.as_ref();
-            last.is_some_and(|(sent, at)| sent == call && self.now.duration_since(*at).unsigned_abs() < LAG)
+            let (_, at) = memory.last_sent.as_ref().filter(|(sent, _)| sent == call)?;
+            let left = LAG.checked_sub(self.now.duration_since(*at).unsigned_abs()).filter(|left| !left.is_zero())?;
+            let wait = LAGGING * 2u32.pow(memory.lagged.min(4));
+            memory.lagged = memory.lagged.saturating_add(1);
+            Some(wait.min(left))
         })
+    }
+
+    /// What the object's neighbours show; `None` while a kind of theirs has not been listed.
+    fn faces(&self, of: impl IntoIterator<Item = Neighbour>) -> Option<BTreeMap<Neighbour, Option<Face>>> {
+        self.engine.parts().neighbourhood.faces(&self.id.namespace, of)
     }
 
     fn tell(&self, about: &K::Object, news: Vec<News>) {

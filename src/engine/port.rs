@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
-use crate::plan::Kind;
+use crate::plan::{KeyFound, KeyRef, Kind};
 use crate::telemetry::labels::Label;
 
 /// An object's namespace and name.
@@ -38,6 +38,8 @@ impl fmt::Display for Id {
 pub enum Sight<O> {
     /// An object, new or changed.
     There(Arc<O>),
+    /// An object that this version cannot read: it is there.
+    Unreadable(Unreadable),
     /// An object is gone.
     Gone(Id),
     /// A list is complete; what is not in it is gone.
@@ -47,6 +49,19 @@ pub enum Sight<O> {
         /// What was in it.
         all: HashSet<Id>,
     },
+}
+
+/// What is known of an object that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its namespace and name.
+    pub id: Id,
+    /// Its uid.
+    pub uid: Option<String>,
+    /// Its resourceVersion.
+    pub version: Option<String>,
+    /// What is wrong with it, in the parser's words: the field, and what was expected there.
+    pub why: String,
 }
 
 /// Everything that is ever done to an object at the API server.
@@ -87,6 +102,7 @@ impl<K: Kind> KubeEffect<K> {
 #[allow(missing_docs)]
 pub enum EffectName {
     Read,
+    ReadKey,
     Guard,
     Report,
     Release,
@@ -96,6 +112,7 @@ impl Label for EffectName {
     fn label(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::ReadKey => "read_key",
             Self::Guard => "guard",
             Self::Report => "report",
             Self::Release => "release",
@@ -151,6 +168,16 @@ impl KubeOutcome {
             Err(KubeError::NoLease) => Self::NoLease,
         }
     }
+
+    /// That of a read of a key.
+    pub fn of_key(found: &KeyFound) -> Self {
+        match found {
+            KeyFound::Value(_) | KeyFound::NotText => Self::Ok,
+            KeyFound::Absent => Self::Gone,
+            KeyFound::NotPermitted(_) => Self::Refused,
+            KeyFound::Unknown => Self::Unavailable,
+        }
+    }
 }
 
 impl Label for KubeOutcome {
@@ -173,4 +200,7 @@ pub trait KubePort<K: Kind>: Send + Sync + 'static {
     /// # Errors
     /// When the API server refused it, or did not answer by the deadline.
     fn perform(&self, effect: KubeEffect<K>) -> impl Future<Output = Result<Option<Arc<K::Object>>, KubeError>> + Send;
+
+    /// Reads a key of a Secret or ConfigMap of this namespace from the API server itself. Nothing of it is kept.
+    fn read_key(&self, namespace: &str, key: &KeyRef) -> impl Future<Output = KeyFound> + Send;
 }

@@ -4,31 +4,35 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Resource;
 use kube::core::object::HasStatus;
-use kube::{Resource, ResourceExt};
 use tracing::warn;
 
 use crate::aws::AwsPort;
-use crate::plan::{Kind, News, Status, ownership};
+use crate::plan::{Kind, News, Scope, Status, ownership};
 
-use super::Engine;
 use super::port::KubePort;
+use super::{Engine, lock};
 
 /// How often is looked. Each look costs one full list and the tags of what no object claims.
 pub const EVERY: Duration = Duration::from_secs(3600);
 
 impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
-    /// Looks once, in every place where an object lives. The number of orphans found.
-    pub async fn sweep(&self) -> usize {
+    /// Looks once, in every place where an object lives, or has lived since this process began, and in `home`, where the
+    /// operator puts what names no place: so that what the last object of a place left behind is found. The number of
+    /// orphans found.
+    pub async fn sweep(&self, home: Option<Scope>) -> usize {
         let objects = self.everything();
         let claimed: BTreeSet<_> = objects.iter().filter_map(|o| o.status().and_then(|s| s.arn()).cloned()).collect();
-        let mut swept = BTreeSet::new();
-        let mut orphans = 0;
         for object in &objects {
-            let Ok(scope) = self.parts().aws.scope(object).await else { continue };
-            if !swept.insert((scope.account.clone(), scope.region.clone())) {
-                continue;
+            if let Ok(scope) = self.parts().aws.scope(object).await {
+                self.lives_in(&scope);
             }
+        }
+        home.iter().for_each(|home| self.lives_in(home));
+        let places: Vec<Scope> = lock(&self.places).values().cloned().collect();
+        let mut orphans = 0;
+        for scope in places {
             let strays = match self.parts().aws.strays(&scope, &claimed).await {
                 Ok(strays) => strays,
                 Err(error) => {
@@ -43,7 +47,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                     continue;
                 }
                 // Looked up now: the object may have come while AWS was read.
-                if self.everything().iter().any(|o| o.uid().as_deref() == Some(owner.uid.as_str())) {
+                if self.exists(&owner.uid) {
                     continue;
                 }
                 orphans += 1;
@@ -64,5 +68,10 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         }
         self.parts().metrics.orphans(K::NAME, orphans);
         orphans
+    }
+
+    /// Remembers a place where an object lives: the last one of it may leave something behind.
+    pub(super) fn lives_in(&self, scope: &Scope) {
+        lock(&self.places).entry((scope.account.clone(), scope.region.clone())).or_insert_with(|| scope.clone());
     }
 }

@@ -5,9 +5,14 @@
 pub mod beside;
 pub mod conditions;
 pub mod fleet;
+pub mod leave;
+pub mod life;
 pub mod ownership;
 pub mod reason;
+pub mod report;
 pub mod schedule;
+pub mod tags;
+pub mod unshown;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -17,7 +22,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::common::PendingChange;
-use crate::api::{Arn, Intent, Region};
+use crate::api::{Arn, Region};
 
 pub use beside::{Beside, Face, KeyFound, KeyRef, KeySource, Neighbour, SecretText};
 
@@ -63,12 +68,18 @@ pub trait Kind: Clone + Debug + PartialEq + Send + Sync + 'static {
 
 /// The part of a status that is the same for every kind.
 pub trait Status: Clone + Default + PartialEq + Debug + serde::Serialize + Send + Sync + 'static {
+    /// The generation that it is about; -1 before anybody looked.
+    fn observed_generation(&self) -> i64;
     /// The conditions.
     fn conditions(&self) -> &[Condition];
+    /// This status with other conditions, about that generation.
+    fn with_conditions(self, generation: i64, conditions: Vec<Condition>) -> Self;
+    /// The value of the annotation that asks for a pass, as it was last acted on.
+    fn last_handled(&self) -> Option<&String>;
     /// The ARN of what we made or took over: it existed.
     fn arn(&self) -> Option<&Arn>;
-    /// The create about to be sent.
-    fn intent(&self) -> Option<&Intent>;
+    /// When AWS created it: tells it from another that comes under its name.
+    fn created_time(&self) -> Option<Timestamp>;
     /// The differences that were shown.
     fn pending_changes(&self) -> &[PendingChange];
     /// Whether the stamps are the same: where they are not, the status is written before anything is sent.
@@ -266,4 +277,11 @@ pub struct News {
     pub warning: bool,
     /// One sentence.
     pub note: String,
+}
+
+impl News {
+    /// News of something done.
+    pub fn done(reason: &str, action: &'static str, note: String) -> Self {
+        Self { reason: reason.to_owned(), action, warning: false, note }
+    }
 }

@@ -40,7 +40,7 @@ pub struct ObjectLabels<'a> {
 }
 
 /// Every metric but the process's own (see [`super::process`]), by name.
-pub fn describe() -> [Described; 16] {
+pub fn describe() -> [Described; 17] {
     [
         PASSES,
         PASS_SECONDS,
@@ -54,6 +54,7 @@ pub fn describe() -> [Described; 16] {
         OBJECT_READY,
         QUEUE_DEPTH,
         ORPHANS,
+        UNREADABLE,
         PANICS,
         LEADER,
         OLDEST_LOOK,
@@ -95,6 +96,8 @@ const OBJECT_READY: Described = described(
 const QUEUE_DEPTH: Described = described("windlass_queue_depth", &["kind", "lane"], "Objects that wait for a pass");
 const ORPHANS: Described =
     described("windlass_orphans", &["kind"], "AWS resources with our tags that no object stands for");
+const UNREADABLE: Described =
+    described("windlass_unreadable_objects", &["kind"], "Objects that this version cannot read and leaves alone");
 const PANICS: Described = described("windlass_panics_total", &["kind"], "Passes that panicked");
 const LEADER: Described = described("windlass_leader", &[], "Whether this process may write");
 const OLDEST_LOOK: Described =
@@ -128,6 +131,7 @@ struct Series {
     object_ready: IntGaugeVec,
     queue_depth: IntGaugeVec,
     orphans: IntGaugeVec,
+    unreadable: IntGaugeVec,
     panics: IntCounterVec,
     leader: IntGauge,
     oldest_look: GaugeVec,
@@ -160,6 +164,7 @@ impl Metrics {
             object_ready: gauges(keep, OBJECT_READY)?,
             queue_depth: gauges(keep, QUEUE_DEPTH)?,
             orphans: gauges(keep, ORPHANS)?,
+            unreadable: gauges(keep, UNREADABLE)?,
             panics: counters(keep, PANICS)?,
             leader,
             oldest_look: float_gauges(keep, OLDEST_LOOK)?,
@@ -251,6 +256,11 @@ impl Metrics {
         self.0.orphans.with_label_values(&[kind]).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
+    /// How many objects are there and cannot be read.
+    pub fn unreadable(&self, kind: &'static str, count: usize) {
+        self.0.unreadable.with_label_values(&[kind]).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
     /// Whether this process may write.
     pub fn leader(&self, leads: bool) {
         self.0.leader.set(i64::from(leads));
@@ -339,6 +349,7 @@ mod tests {
         metrics.object(object, &[], Some(&[condition("Ready", "True")]));
         metrics.queue_depth(KIND, PassOutcome::Waiting, 3);
         metrics.orphans(KIND, 1);
+        metrics.unreadable(KIND, 1);
         metrics.leader(true);
         metrics.oldest_look(KIND, second);
     }

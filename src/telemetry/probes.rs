@@ -1,11 +1,9 @@
-//! What the probes ask: is everything there that work needs, and does the engine still turn?
+//! What the probes ask: is everything there that work needs, and do the engines still turn?
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use tokio::time::Instant;
 
 /// Named gates that all must be open before the process is ready. Clones share them.
 #[derive(Debug, Clone)]
@@ -49,37 +47,56 @@ impl Readiness {
     }
 }
 
-/// The sign of life of the engine's loop, by the monotonic clock. Clones share it.
-#[derive(Debug, Clone)]
-pub struct Heartbeat(Arc<Beats>);
+/// Asks everything that must turn whether it does; what nobody has named yet is not asked for. Clones share it.
+#[derive(Clone, Default)]
+pub struct Heartbeat(Arc<Mutex<Vec<Pulse>>>);
 
-#[derive(Debug)]
-struct Beats {
-    began: Instant,
-    /// Milliseconds from `began` to the last beat.
-    last: AtomicU64,
-    bound: Duration,
+/// Says what is stuck, if anything is.
+type Pulse = Box<dyn Fn() -> Option<Stuck> + Send + Sync>;
+
+/// Something that has not turned for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stuck {
+    /// Whose it is.
+    pub of: &'static str,
+    /// Which part.
+    pub part: Part,
+    /// For how long.
+    pub since: Duration,
+}
+
+/// What can be stuck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The loop that takes in what the watch shows.
+    Loop,
+    /// All workers at once.
+    Workers,
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (of, seconds) = (self.of, self.since.as_secs());
+        match self.part {
+            Part::Loop => write!(f, "the loop of {of} has not turned for {seconds} s"),
+            Part::Workers => write!(f, "no worker of {of} has ended a pass for {seconds} s"),
+        }
+    }
 }
 
 impl Heartbeat {
-    /// Beats once now; late when no beat follows within `bound`.
-    pub fn new(bound: Duration) -> Self {
-        Self(Arc::new(Beats { began: Instant::now(), last: AtomicU64::new(0), bound }))
+    /// Asks this one too from now on.
+    pub fn ask(&self, pulse: impl Fn() -> Option<Stuck> + Send + Sync + 'static) {
+        self.pulses().push(Box::new(pulse));
     }
 
-    /// The loop turned.
-    pub fn beat(&self) {
-        self.0.last.store(self.elapsed(), Ordering::Relaxed);
+    /// Everything that is stuck; empty while all of it turns.
+    pub fn stuck(&self) -> Vec<Stuck> {
+        self.pulses().iter().filter_map(|pulse| pulse()).collect()
     }
 
-    /// How long ago the last beat was, if that is too long.
-    pub fn late(&self) -> Option<Duration> {
-        let age = Duration::from_millis(self.elapsed().saturating_sub(self.0.last.load(Ordering::Relaxed)));
-        (age > self.0.bound).then_some(age)
-    }
-
-    fn elapsed(&self) -> u64 {
-        u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    fn pulses(&self) -> MutexGuard<'_, Vec<Pulse>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,14 +115,22 @@ mod tests {
         assert_eq!(readiness.missing(), Vec::<String>::new());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_heart_is_late_only_past_its_bound() {
-        let heart = Heartbeat::new(Duration::from_secs(60));
-        tokio::time::advance(Duration::from_secs(60)).await;
-        assert_eq!(heart.late(), None);
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(heart.late(), Some(Duration::from_secs(61)));
-        heart.beat();
-        assert_eq!(heart.late(), None);
+    #[test]
+    fn the_heart_names_everything_that_is_stuck() {
+        let heart = Heartbeat::default();
+        assert_eq!(heart.stuck(), []);
+        let stuck = |part| Stuck { of: "Fleet.appstream.windlass.dev", part, since: Duration::from_millis(61_500) };
+        heart.ask(|| None);
+        heart.ask(move || Some(stuck(Part::Loop)));
+        heart.clone().ask(move || Some(stuck(Part::Workers)));
+        assert_eq!(heart.stuck(), [stuck(Part::Loop), stuck(Part::Workers)]);
+        let said: Vec<String> = heart.stuck().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "the loop of Fleet.appstream.windlass.dev has not turned for 61 s",
+                "no worker of Fleet.appstream.windlass.dev has ended a pass for 61 s",
+            ]
+        );
     }
 }

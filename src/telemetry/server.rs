@@ -22,7 +22,7 @@ use tokio::time::Sleep;
 use super::{Heartbeat, Metrics, Readiness};
 
 /// What the server tells.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Answers {
     /// /metrics
     pub metrics: Metrics,
@@ -97,12 +97,12 @@ async fn metrics(State(answers): State<Answers>) -> Response {
 }
 
 async fn livez(State(answers): State<Answers>) -> Response {
-    match answers.heartbeat.late() {
-        None => plain(StatusCode::OK, "ok\n".to_owned()),
-        Some(age) => plain(
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("the engine's loop has not turned for {} s\n", age.as_secs()),
-        ),
+    let stuck = answers.heartbeat.stuck();
+    if stuck.is_empty() {
+        plain(StatusCode::OK, "ok\n".to_owned())
+    } else {
+        let said: String = stuck.iter().map(|stuck| format!("{stuck}\n")).collect();
+        plain(StatusCode::SERVICE_UNAVAILABLE, said)
     }
 }
 
@@ -193,10 +193,13 @@ impl AsyncWrite for Connection {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::telemetry::probes::{Part, Stuck};
 
     struct Running {
         address: SocketAddr,
@@ -209,7 +212,7 @@ mod tests {
         let answers = Answers {
             metrics: Metrics::new(false).unwrap(),
             readiness: Readiness::new(["fleets"]),
-            heartbeat: Heartbeat::new(Duration::from_millis(50)),
+            heartbeat: Heartbeat::default(),
         };
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = server.address();
@@ -239,14 +242,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn livez_fails_when_the_loop_stands_still() {
+    async fn livez_fails_while_something_is_stuck() {
         let running = serve().await;
-        running.answers.heartbeat.beat();
-        assert_eq!(ask(running.address, "/livez").await.0, 200);
-        tokio::time::sleep(Duration::from_millis(120)).await;
+        assert_eq!(ask(running.address, "/livez").await, (200, "ok\n".to_owned()));
+        let stands = Arc::new(AtomicBool::new(true));
+        let told = Arc::clone(&stands);
+        let stuck = Stuck { of: "engine", part: Part::Loop, since: Duration::from_secs(61) };
+        running.answers.heartbeat.ask(move || told.load(Ordering::SeqCst).then_some(stuck));
         let (status, body) = ask(running.address, "/livez").await;
-        assert_eq!((status, body.as_str()), (503, "the engine's loop has not turned for 0 s\n"));
-        running.answers.heartbeat.beat();
+        assert_eq!((status, body.as_str()), (503, "the loop of engine has not turned for 61 s\n"));
+        stands.store(false, Ordering::SeqCst);
         assert_eq!(ask(running.address, "/livez").await.0, 200);
     }
 

@@ -1,7 +1,8 @@
-//! `testbed bench`: what the operator costs with many Fleets, on a real API server and a simulated AWS.
+//! `testbed bench`: what the operator costs with many objects, on a real API server and a simulated AWS.
 
 mod load;
 mod process;
+mod subject;
 mod table;
 
 use std::collections::BTreeMap;
@@ -14,12 +15,15 @@ use testbed::Options;
 use crate::simulator::Simulator;
 use crate::stage::{Operator, Stage, program};
 use load::Load;
+pub use subject::Subject;
 use table::Measured;
 
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Numbers of Fleets, in the order of the table.
+    /// The kinds, one table each.
+    pub subjects: Vec<Subject>,
+    /// Numbers of objects, in the order of the table.
     pub sizes: Vec<usize>,
     /// The operator's `--resync`.
     pub resync: Duration,
@@ -27,7 +31,7 @@ pub struct Settings {
     pub write: bool,
 }
 
-/// A fleet starts in 2 s and stops in 1.5 s: short enough to wait for, long enough that the operator has to look again.
+/// What AWS starts takes 2 s, and what it stops 1.5 s: short enough to wait for, long enough that the operator has to look again.
 const SIMULATOR: [&str; 4] = ["--start", "2s", "--stop", "1.5s"];
 
 /// Settled figures are taken over this many resyncs.
@@ -41,24 +45,28 @@ const BETWEEN_EDITS: Duration = Duration::from_millis(100);
 
 /// Measures every size and prints one Markdown table.
 pub async fn measure(settings: &Settings) -> Result<()> {
-    let mut all = Vec::new();
-    for &size in &settings.sizes {
-        let stage = Stage::start(Options { audit_log: true, ..Options::default() }, &SIMULATOR).await?;
-        let measured = measure_size(&stage, size, settings).await;
-        all.push(measured.with_context(|| format!("N = {size}; logs will be in {}", stage.keep_logs().display()))?);
-    }
     let binary = std::fs::metadata(program("windlass")?).context("look at the operator's binary")?.len();
-    let text = table::markdown(&all, binary, settings.resync);
-    println!("{text}");
+    let mut tables = Vec::new();
+    for &subject in &settings.subjects {
+        let mut all = Vec::new();
+        for &size in &settings.sizes {
+            let stage = Stage::start(Options { audit_log: true, ..Options::default() }, &SIMULATOR).await?;
+            let measured = measure_size(&stage, subject, size, settings).await;
+            all.push(measured.with_context(|| format!("N = {size}; logs will be in {}", stage.keep_logs().display()))?);
+        }
+        let text = table::markdown(subject, &all, binary, settings.resync);
+        println!("{text}");
+        tables.push(text);
+    }
     if settings.write {
-        table::write(&text)?;
+        table::write(&tables.join("\n"))?;
     }
     Ok(())
 }
 
-async fn measure_size(stage: &Stage, size: usize, settings: &Settings) -> Result<Measured> {
+async fn measure_size(stage: &Stage, subject: Subject, size: usize, settings: &Settings) -> Result<Measured> {
     let namespace = stage.control_plane.namespace("bench").await;
-    let load = Load::new(stage.control_plane.admin_client().await, &namespace, IMAGE.to_owned());
+    let load = Load::new(stage.control_plane.admin_client().await, &namespace, subject);
     let resync = format!("{}s", settings.resync.as_secs());
 
     say(size, "cold start");
@@ -96,19 +104,19 @@ async fn measure_size(stage: &Stage, size: usize, settings: &Settings) -> Result
     let rss_mib = process::resident_mib(pid)?;
 
     say(size, "edits while idle");
-    let idle_edits = edits(stage, &load, size, "idle").await?;
+    let idle_edits = edits(stage, &load, subject, size, "idle").await?;
     say(size, "edits right after a restart");
     operator.daemon.stop();
     let before = requests(&stage.simulator)?;
     let operator = stage.start_operator(&["--resync", &resync])?;
     first_call(stage, &operator, before)?;
-    let restart_edits = edits(stage, &load, size, "restart").await?;
+    let restart_edits = edits(stage, &load, subject, size, "restart").await?;
     say(size, "edits while every object is looked at each second");
     operator.daemon.stop();
     let operator = stage.start_operator(&["--resync", "1s"])?;
     operator.wait_until_ready()?;
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let resync_edits = edits(stage, &load, size, "resync").await?;
+    let resync_edits = edits(stage, &load, subject, size, "resync").await?;
 
     let violations = stage.simulator.violations()?;
     ensure!(violations.is_empty(), "violations: {violations:#?}");
@@ -119,7 +127,7 @@ async fn measure_size(stage: &Stage, size: usize, settings: &Settings) -> Result
         cold_start_cpu,
         rss_mib,
         all_ready,
-        calls_per_fleet: calls as f64 / (size - 1).max(1) as f64,
+        calls_each: calls as f64 / (size - 1).max(1) as f64,
         throttled: throttled(&stage.simulator)?,
         aws_calls_per_resync: per_resync(aws_calls),
         aws_writes_settled: aws_writes,
@@ -131,9 +139,9 @@ async fn measure_size(stage: &Stage, size: usize, settings: &Settings) -> Result
     })
 }
 
-/// Edits the displayName of [`EDITS`] Fleets one after the other; returns for each how long it took from the moment
-/// before the edit was sent until AWS had the UpdateFleet with it.
-async fn edits(stage: &Stage, load: &Load, size: usize, word: &str) -> Result<Vec<Duration>> {
+/// Edits [`EDITS`] objects one after the other; returns for each how long it took from the moment before the edit was sent
+/// until AWS had the call that carries it out.
+async fn edits(stage: &Stage, load: &Load, subject: Subject, size: usize, word: &str) -> Result<Vec<Duration>> {
     let before = requests(&stage.simulator)?;
     let mut sent = BTreeMap::new();
     // Spread over all objects, each at most once.
@@ -144,7 +152,7 @@ async fn edits(stage: &Stage, load: &Load, size: usize, word: &str) -> Result<Ve
     }
     let end = Instant::now() + Duration::from_secs(60);
     loop {
-        let updated = updates(&stage.simulator, before)?;
+        let updated = updates(&stage.simulator, subject, before)?;
         if sent.keys().all(|name| updated.contains_key(name)) {
             let latency = |(name, sent): (&String, &SystemTime)| {
                 let at = updated.get(name).copied().unwrap_or(*sent);
@@ -157,11 +165,11 @@ async fn edits(stage: &Stage, load: &Load, size: usize, word: &str) -> Result<Ve
     }
 }
 
-/// When each fleet had its first successful UpdateFleet since the audit log had `before` entries.
-fn updates(simulator: &Simulator, before: u64) -> Result<BTreeMap<String, SystemTime>> {
+/// When each resource had its first successful edit since the audit log had `before` entries.
+fn updates(simulator: &Simulator, subject: Subject, before: u64) -> Result<BTreeMap<String, SystemTime>> {
     let mut updated = BTreeMap::new();
     for entry in simulator.audit(usize::try_from(before)?)? {
-        if entry["operation"] == "UpdateFleet" && entry["outcome"] == "Ok" {
+        if entry["operation"] == subject.edited().0 && entry["outcome"] == "Ok" {
             let name = entry["resource"].as_str().unwrap_or_default();
             let name = name.rsplit_once('/').map_or(name, |(_, last)| last).to_owned();
             let at = entry["at"].as_str().context("an audit entry without a time")?;
@@ -182,9 +190,6 @@ fn first_call(stage: &Stage, operator: &Operator, before: u64) -> Result<Duratio
     }
     Ok(operator.started.elapsed())
 }
-
-/// A private image that the simulator begins with.
-const IMAGE: &str = "windlass-demo-v1";
 
 fn requests(simulator: &Simulator) -> Result<u64> {
     count(&simulator.summary()?, "/requests")

@@ -14,19 +14,22 @@ mod stage;
 enum Testbed {
     /// Find the control plane's programs, or build them, and print where they are.
     ControlPlane,
-    /// Play the life of a few fleets on a real API server and a simulated AWS.
+    /// Play the life of a few objects on a real API server and a simulated AWS.
     Demo {
         /// Leave everything running at the end, until Ctrl-C (`KEEP=1`).
         #[arg(long, env = "KEEP", value_parser = clap::builder::BoolishValueParser::new(), num_args = 0..=1,
               default_value = "false", default_missing_value = "true")]
         keep: bool,
     },
-    /// Measure the operator with many Fleets and print one table. Wants a release build.
+    /// Measure the operator with many objects and print one table for each kind. Wants a release build.
     Bench {
-        /// Numbers of Fleets.
+        /// The kinds to measure.
+        #[arg(long, value_delimiter = ',', value_enum, default_value = "fleet,instance")]
+        kinds: Vec<bench::Subject>,
+        /// Numbers of objects.
         #[arg(long, value_delimiter = ',', default_value = "100,500,1000")]
         sizes: Vec<usize>,
-        /// One more number of Fleets.
+        /// One more number of objects.
         #[arg(long, env = "BENCH_N")]
         more: Option<usize>,
         /// The operator's resync interval in seconds; the goals are for 60.
@@ -44,10 +47,10 @@ async fn main() -> ExitCode {
     let done = match Testbed::parse() {
         Testbed::ControlPlane => control_plane(),
         Testbed::Demo { keep } => demo::play(keep).await,
-        Testbed::Bench { mut sizes, more, resync, write } => {
+        Testbed::Bench { kinds: subjects, mut sizes, more, resync, write } => {
             sizes.extend(more);
             let resync = std::time::Duration::from_secs(resync);
-            bench::measure(&bench::Settings { sizes, resync, write }).await
+            bench::measure(&bench::Settings { subjects, sizes, resync, write }).await
         }
     };
     match done {

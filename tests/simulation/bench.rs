@@ -28,6 +28,7 @@ use windlass::aws::accounts::{Accounts, OPERATION_TIMEOUT, ScopeError};
 use windlass::aws::gate::{Gate, Limits, Unobserved, Urgency};
 use windlass::aws::live::AppStream;
 use windlass::aws::{Ask, AwsError, AwsPort, Leave, Reply, Stray};
+use windlass::engine::neighbourhood::Neighbourhood;
 use windlass::engine::stage::{Moment, Stage, When};
 use windlass::engine::{Engine, EngineSettings, Herald, Parts};
 use windlass::lease::LeaseState;
@@ -39,14 +40,16 @@ use super::kube::{Cluster, Store};
 
 /// Starts every kind: one line each, as in `src/kinds.rs`.
 fn register(kinds: &mut Kinds<'_>, accounts: &Arc<Accounts>, leave: &Arc<dyn Leave>) {
-    let appstream = AppStream::new(Arc::clone(accounts), Arc::clone(leave));
-    kinds.serve::<FleetKind, _>(appstream);
+    let appstream = Arc::new(AppStream::new(Arc::clone(accounts), Arc::clone(leave)));
+    kinds.serve::<FleetKind, _>(Arc::clone(&appstream));
 }
 
 /// All that AWS has, as an inspector sees it: one line for what each kind makes.
 pub fn in_aws(world: &World) -> Value {
     json!({
         "fleets": world.fleets(),
+        "instances": world.instances(),
+        "staticIps": world.static_ips(),
     })
 }
 
@@ -128,7 +131,8 @@ impl Bench {
         let (leads, led) = watch::channel(LeaseState::Held { taken_at: self.now() });
         let cluster = self.cluster.by(name);
         let leave: Arc<dyn Leave> = flag.clone();
-        let mut kinds = Kinds { bench: self, leave: Arc::clone(&leave), led, cluster, stage, tasks: Vec::new() };
+        let (neighbourhood, tasks) = (Arc::default(), Vec::new());
+        let mut kinds = Kinds { bench: self, leave: Arc::clone(&leave), led, cluster, stage, neighbourhood, tasks };
         register(&mut kinds, &Arc::new(self.accounts(ACCOUNT)), &leave);
         let tasks = kinds.tasks;
         let lease = Holder { flag, leads, clock: Arc::clone(&self.clock), lost: Arc::default() };
@@ -203,6 +207,7 @@ struct Kinds<'a> {
     led: watch::Receiver<LeaseState>,
     cluster: Cluster,
     stage: Stage,
+    neighbourhood: Arc<Neighbourhood>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -219,6 +224,7 @@ impl Kinds<'_> {
             herald: Arc::new(Heard(Arc::clone(&bench.news))),
             stage: self.stage.clone(),
             metrics: METRICS.clone(),
+            neighbourhood: Arc::clone(&self.neighbourhood),
             settings: bench.settings.clone(),
         };
         let engine = Engine::<K, _, _>::new(parts, self.led.clone());

@@ -192,6 +192,7 @@ impl Turning {
             herald: Arc::new(Always),
             stage: Stage::unwatched(),
             metrics: Metrics::new(false).unwrap(),
+            neighbourhood: Arc::default(),
             settings,
         };
         let (leads, led) = watch::channel(LeaseState::Held { taken_at: start });

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use windlass::api::{FINALIZER, RECONCILE_REQUESTED_AT};
 use windlass::engine::{Id, KubeEffect, KubeError, KubePort, Sight};
-use windlass::plan::{Kind, Status};
+use windlass::plan::{KeyFound, KeyRef, Kind, Status};
 
 /// How long a request is under way, each way, and how late the watch tells of a change: a close API server.
 const WAY: Duration = Duration::from_millis(2);
@@ -38,6 +38,8 @@ pub struct Cluster {
 #[derive(Clone)]
 pub struct Store {
     objects: BTreeMap<Key, Value>,
+    /// Keys of Secrets and ConfigMaps of the one namespace.
+    keys: BTreeMap<KeyRef, KeyFound>,
     version: u64,
     uids: u64,
     watches: Vec<Watch>,
@@ -138,6 +140,7 @@ impl Cluster {
             let sight = match sight {
                 Sight::There(object) => Sight::There(Arc::new(typed(&object))),
                 Sight::Gone(id) => Sight::Gone(id),
+                Sight::Unreadable(id) => Sight::Unreadable(id),
                 Sight::Complete { within, all } => Sight::Complete { within, all },
             };
             Some((sight, receiver))
@@ -250,6 +253,12 @@ impl Cluster {
         true
     }
 
+    /// A person writes a key of a Secret or ConfigMap, or takes it away: [`KeyFound::Absent`].
+    #[allow(dead_code)]
+    pub fn put_key(&self, key: KeyRef, found: KeyFound) {
+        self.lock().keys.insert(key, found);
+    }
+
     /// Somebody takes the finalizers off and deletes it.
     pub fn force_delete<O: Stored>(&self, name: &str) {
         let (mut store, key) = (self.lock(), key::<O>(name));
@@ -351,6 +360,7 @@ impl Default for Store {
     fn default() -> Self {
         Self {
             objects: BTreeMap::new(),
+            keys: BTreeMap::new(),
             version: 100,
             uids: 0,
             watches: Vec::new(),
@@ -424,6 +434,13 @@ impl<K: Kind> KubePort<K> for Cluster {
         };
         sleep(WAY).await;
         answer
+    }
+
+    async fn read_key(&self, namespace: &str, key: &KeyRef) -> KeyFound {
+        sleep(WAY).await;
+        let found = self.lock().keys.get(key).filter(|_| namespace == NAMESPACE).cloned();
+        sleep(WAY).await;
+        found.unwrap_or(KeyFound::Absent)
     }
 }
 

@@ -40,7 +40,7 @@ impl BuilderState {
 pub(crate) struct Builder {
     name: String,
     arn: String,
-    created_at: Timestamp,
+    pub(crate) created_at: Timestamp,
     settings: Map<String, Json>,
     pub(crate) tags: BTreeMap<String, String>,
     state: BuilderState,

@@ -185,8 +185,6 @@ pub(crate) struct Fleet {
     /// Seed and counter of instance ids.
     pub(crate) ids: u64,
     pub(crate) serial: u64,
-    /// The answer to its CreateFleet never reached the caller, who may repeat it once.
-    pub(crate) create_unanswered: bool,
 }
 
 impl Fleet {
@@ -258,7 +256,6 @@ pub(crate) fn create(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
         pace: place.laws.pace,
         ids: place.rng.random(),
         serial: 0,
-        create_unanswered: false,
     };
     let answer = map([("Fleet", fleet.spell(call.now))]);
     place.fleets.insert(name, fleet);

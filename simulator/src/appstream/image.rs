@@ -104,7 +104,7 @@ impl Place {
             (_, Some(owner)) => owner,
             (_, None) => &self.account,
         };
-        let arn = arn(&self.region, owner, &format!("image/{}", seed.name));
+        let arn = arn("appstream", &self.region, owner, &format!("image/{}", seed.name));
         self.images.insert(
             arn.clone(),
             Image {

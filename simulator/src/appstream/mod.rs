@@ -3,13 +3,11 @@
 pub(crate) mod application;
 pub(crate) mod builder;
 pub(crate) mod capacity;
-mod check;
 pub(crate) mod fleet;
 mod fleet_rules;
 pub(crate) mod fleet_update;
 pub(crate) mod image;
 mod model;
-mod pattern;
 pub(crate) mod session;
 pub(crate) mod stack;
 pub(crate) mod stack_update;
@@ -17,27 +15,15 @@ mod tags;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use crate::place::{Laws, Place, PlaceKey};
+use crate::call::Call;
+use crate::model::check;
+use crate::page;
+use crate::place::{Laws, Place};
 use crate::wire::{Refusal, Value, map};
 use crate::world::State;
-
-/// One request to AppStream.
-#[derive(Debug)]
-pub(crate) struct Call<'a> {
-    pub(crate) operation: &'a str,
-    pub(crate) input: &'a Json,
-    pub(crate) place: PlaceKey,
-    pub(crate) now: Timestamp,
-    /// The instant that a read shows: earlier than `now` by the visibility lag.
-    pub(crate) seen_at: Timestamp,
-    /// A fault's limit for this page.
-    pub(crate) keep: Option<usize>,
-    pub(crate) origin: &'a str,
-}
 
 /// Whether this AWS knows the operation.
 pub(crate) fn knows(operation: &str) -> bool {
@@ -66,7 +52,7 @@ pub(crate) fn act(state: &mut State, call: &Call<'_>) -> Result<Value, Refusal> 
     let Some(members) = model::input(call.operation) else {
         return Err(Refusal::new("UnknownOperationException", ""));
     };
-    check::input(members, call.input)?;
+    check::input(members, call.input, "ValidationException")?;
     if !mutates(call.operation) {
         return read(state, call);
     }
@@ -172,38 +158,15 @@ fn page_of<T>(
     items: Vec<(String, T)>,
     spell: impl Fn(T) -> Value,
 ) -> Result<Value, Refusal> {
-    let size = call.keep.unwrap_or(size);
-    let first = match call.input["NextToken"].as_str().filter(|token| !token.is_empty()) {
-        None => 0,
-        Some(token) => {
-            let cursor = open_token(call.operation, token)
-                .ok_or_else(|| Refusal::new("InvalidParameterCombinationException", "The NextToken is not valid."))?;
-            let next = items.iter().position(|(key, _)| *key == cursor);
-            next.unwrap_or_else(|| items.iter().position(|(key, _)| *key > cursor).unwrap_or(items.len()))
-        }
-    };
-    let rest = items.get(first + size).map(|(key, _)| key.clone());
-    let listed = items.into_iter().skip(first).take(size).map(|(_, item)| spell(item)).collect();
-    let mut answer = map([(member, Value::List(listed))]);
-    match rest {
-        Some(next) => answer.set("NextToken", seal_token(call.operation, &next)),
+    let (listed, next) = page::cut(call, "NextToken", size, items)
+        .ok_or_else(|| Refusal::new("InvalidParameterCombinationException", "The NextToken is not valid."))?;
+    let mut answer = map([(member, Value::List(listed.into_iter().map(spell).collect()))]);
+    match next {
+        Some(next) => answer.set("NextToken", next),
         None if laws.empty_next_token => answer.set("NextToken", ""),
         None => {}
     }
     Ok(answer)
-}
-
-/// A token that a caller cannot take for a number or a name.
-fn seal_token(operation: &str, next: &str) -> String {
-    format!("{operation}/{next}").bytes().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn open_token(operation: &str, token: &str) -> Option<String> {
-    let digits = token.as_bytes().chunks(2);
-    let bytes: Option<Vec<u8>> =
-        digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
-    let text = String::from_utf8(bytes?).ok()?;
-    text.strip_prefix(operation)?.strip_prefix('/').map(str::to_owned)
 }
 
 fn not_found(message: String) -> Refusal {

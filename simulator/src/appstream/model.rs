@@ -1,35 +1,7 @@
 //! The inputs of the operations, their types and bounds: AppStream's published API model (version 2016-12-01).
 
-use super::pattern::Pattern;
-
-/// One member of a structure.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Member {
-    pub(crate) name: &'static str,
-    pub(crate) required: bool,
-    pub(crate) shape: Shape,
-}
-
-/// Type and bounds of a member.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Shape {
-    Text(Text),
-    Flag,
-    Int { low: i64, high: i64 },
-    List { item: &'static Shape, low: usize, high: usize },
-    Map { key: Text, value: &'static Shape, low: usize, high: usize },
-    Struct(&'static [Member]),
-}
-
-/// Bounds of a text, in characters.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Text {
-    pub(crate) low: usize,
-    pub(crate) high: usize,
-    pub(crate) pattern: Option<Pattern>,
-    /// The values of an enum; empty for free text.
-    pub(crate) values: &'static [&'static str],
-}
+use crate::model::pattern::Pattern;
+use crate::model::{Member, Shape, list, may, must, one_of, patterned, text};
 
 /// The input of an operation; `None` for an operation that this AWS does not have.
 pub(crate) fn input(operation: &str) -> Option<&'static [Member]> {
@@ -413,27 +385,3 @@ const IMAGE_BUILDER_ATTRIBUTE: Shape = Shape::Text(one_of(&["AGENT_ACCESS_CONFIG
 const IMAGE_BUILDER_ATTRIBUTES: Shape = list(&IMAGE_BUILDER_ATTRIBUTE, 0, 2);
 const TAG_KEY: Shape = Shape::Text(patterned(Pattern::TagKey, 1, 128));
 const TAG_KEY_LIST: Shape = list(&TAG_KEY, 1, 50);
-
-const fn must(name: &'static str, shape: Shape) -> Member {
-    Member { name, required: true, shape }
-}
-
-const fn may(name: &'static str, shape: Shape) -> Member {
-    Member { name, required: false, shape }
-}
-
-const fn text(low: usize, high: usize) -> Text {
-    Text { low, high, pattern: None, values: &[] }
-}
-
-const fn patterned(pattern: Pattern, low: usize, high: usize) -> Text {
-    Text { low, high, pattern: Some(pattern), values: &[] }
-}
-
-const fn one_of(values: &'static [&'static str]) -> Text {
-    Text { low: 0, high: usize::MAX, pattern: None, values }
-}
-
-const fn list(item: &'static Shape, low: usize, high: usize) -> Shape {
-    Shape::List { item, low, high }
-}

@@ -1,9 +1,10 @@
-//! AWS JSON 1.1: operation in `X-Amz-Target`, timestamps as epoch seconds, errors with `__type` and `Message`.
+//! AWS JSON 1.1: operation in `X-Amz-Target`, timestamps as epoch seconds, errors with `__type` and `Message` (Lightsail: `message`
+//! and perhaps `code`).
 
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
-use super::{Refusal, Value};
+use super::{Refusal, Service, Value};
 
 /// Content type of both directions.
 pub(crate) const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
@@ -24,8 +25,16 @@ pub(crate) fn encode(answer: &Value) -> Vec<u8> {
     spell(answer).to_string().into_bytes()
 }
 
-pub(crate) fn encode_error(refusal: &Refusal) -> Vec<u8> {
-    json!({"__type": refusal.code, "Message": refusal.message}).to_string().into_bytes()
+/// Lightsail's errors carry a `code` of their own, which the Rust SDK takes for the type.
+pub(crate) fn encode_error(refusal: &Refusal, service: Service) -> Vec<u8> {
+    let spelled = match (service, refusal.sub_code) {
+        (Service::Lightsail, Some(sub_code)) => {
+            json!({"__type": refusal.code, "code": sub_code, "message": refusal.message})
+        }
+        (Service::Lightsail, None) => json!({"__type": refusal.code, "message": refusal.message}),
+        (Service::AppStream | Service::Sts, _) => json!({"__type": refusal.code, "Message": refusal.message}),
+    };
+    spelled.to_string().into_bytes()
 }
 
 /// JSON with timestamps as epoch seconds, whole when they are whole.

@@ -19,6 +19,7 @@ use crate::world::World;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Service {
     AppStream,
+    Lightsail,
     Sts,
 }
 
@@ -27,6 +28,7 @@ impl Service {
     pub(crate) fn signing_name(self) -> &'static str {
         match self {
             Self::AppStream => "appstream",
+            Self::Lightsail => "lightsail",
             Self::Sts => "sts",
         }
     }
@@ -35,6 +37,7 @@ impl Service {
     fn namespace(self) -> &'static str {
         match self {
             Self::AppStream => "com.amazonaws.appstream",
+            Self::Lightsail => "com.amazonaws.lightsail",
             Self::Sts => "com.amazonaws.sts",
         }
     }
@@ -43,22 +46,32 @@ impl Service {
 /// AppStream's service shape, in `X-Amz-Target` and in the CBOR path.
 const APPSTREAM_SHAPE: &str = "PhotonAdminProxyService";
 
+/// Lightsail's service shape, in `X-Amz-Target`. It has no CBOR.
+const LIGHTSAIL_SHAPE: &str = "Lightsail_20161128";
+
 /// An error as AWS answers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) code: String,
     pub(crate) message: String,
     pub(crate) status: u16,
+    /// Lightsail's `code` member beside `__type`.
+    pub(crate) sub_code: Option<&'static str>,
 }
 
 impl Refusal {
     /// A client error: HTTP 400, as for all of AppStream but ResourceNotFound over CBOR.
     pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), status: 400 }
+        Self { code: code.to_owned(), message: message.into(), status: 400, sub_code: None }
     }
 
     pub(crate) fn with_status(code: &str, message: impl Into<String>, status: u16) -> Self {
-        Self { code: code.to_owned(), message: message.into(), status }
+        Self { code: code.to_owned(), message: message.into(), status, sub_code: None }
+    }
+
+    pub(crate) fn with_sub_code(mut self, sub_code: &'static str) -> Self {
+        self.sub_code = Some(sub_code);
+        self
     }
 
     pub(crate) fn serialization(message: &str) -> Self {
@@ -171,8 +184,12 @@ fn read(request: &Request<Bytes>) -> Option<Incoming> {
     }
     if let Some(target) = text("x-amz-target") {
         let (shape, operation) = target.split_once('.')?;
-        return (shape == APPSTREAM_SHAPE)
-            .then(|| incoming(Service::AppStream, Protocol::Json, operation, json::decode(body)));
+        let service = match shape {
+            APPSTREAM_SHAPE => Service::AppStream,
+            LIGHTSAIL_SHAPE => Service::Lightsail,
+            _ => return None,
+        };
+        return Some(incoming(service, Protocol::Json, operation, json::decode(body)));
     }
     let form = text("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     if !form {
@@ -196,7 +213,7 @@ fn unknown(request: &Request<Bytes>) -> Response<Bytes> {
     let spelled = if request.uri().path().starts_with("/service/") {
         (cbor::CONTENT_TYPE, cbor::encode_error(&refusal, Service::AppStream.namespace()))
     } else {
-        (json::CONTENT_TYPE, json::encode_error(&refusal))
+        (json::CONTENT_TYPE, json::encode_error(&refusal, Service::AppStream))
     };
     respond(404, spelled.0, spelled.1, "00000000-0000-0000-0000-000000000000", spelled.0 == cbor::CONTENT_TYPE)
 }
@@ -206,7 +223,7 @@ fn spell(incoming: &Incoming, result: &Result<Value, Refusal>, request_id: &str)
         (Ok(value), Protocol::Json) => (200, json::encode(value)),
         (Ok(value), Protocol::Cbor) => (200, cbor::encode(value)),
         (Ok(value), Protocol::Query) => (200, query::encode(&incoming.operation, value, request_id)),
-        (Err(refusal), Protocol::Json) => (refusal.status, json::encode_error(refusal)),
+        (Err(refusal), Protocol::Json) => (refusal.status, json::encode_error(refusal, incoming.service)),
         (Err(refusal), Protocol::Cbor) => {
             (cbor_status(refusal), cbor::encode_error(refusal, incoming.service.namespace()))
         }

@@ -171,9 +171,13 @@ pub struct Internal {
     /// Since when AWS reports the present `state` and errors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_since: Option<Timestamp>,
-    /// The generation whose update AWS refused.
+    /// The update that AWS refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Rejected>,
+    /// The capacity that a drain took away and that is to be given back where the spec has none, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 2_147_483_647))]
+    pub drained_from: Option<i32>,
 }
 
 impl Internal {
@@ -219,4 +223,8 @@ pub struct Rejected {
     /// AWS's words, at most 32768 characters.
     #[schemars(length(max = 32_768))]
     pub message: String,
+    /// What was refused, as `field=value` in at most 1024 characters: it is not tried again under another generation either.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub change: String,
 }

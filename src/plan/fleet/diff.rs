@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use crate::api::fleet::{ComputeCapacity, DomainJoinInfo, FleetSettings, FleetType, VpcConfig, WhileRunning};
 use crate::plan::conditions::bounded;
+use crate::plan::report::SHORT;
 
-use super::call::AttributeToDelete;
+use super::call::{AttributeToDelete, FleetPatch};
 use super::state::FleetFacts;
 
 /// One difference, and what AWS must be told.
@@ -416,6 +417,13 @@ pub fn applied(wanted: &FleetSettings, seen: &FleetSettings, before: &BTreeSet<S
         .collect()
 }
 
+/// The spec paths that an update writes.
+pub fn paths(patch: &FleetPatch) -> Vec<&'static str> {
+    let writes =
+        |f: &Field| f.value(&patch.set).is_some() || f.clearing().is_some_and(|clear| patch.clear.contains(&clear));
+    Field::ALL.into_iter().filter(writes).map(Field::path).collect()
+}
+
 /// What CreateFleet is told for an absent capacity: one instance, or one session where sessions are shared. AWS asks for
 /// exactly one of the two.
 pub fn first_capacity(settings: &FleetSettings) -> ComputeCapacity {
@@ -424,9 +432,6 @@ pub fn first_capacity(settings: &FleetSettings) -> ComputeCapacity {
         None => ComputeCapacity { desired_instances: Some(1), desired_sessions: None },
     }
 }
-
-/// The bound of `from` and `to` in `pendingChanges`.
-pub const SHORT: usize = 256;
 
 fn show(value: Option<String>) -> String {
     bounded(&value.unwrap_or_default(), SHORT)

@@ -1,23 +1,24 @@
 //! A fleet of ours while a pass works it out: the differences, what may be sent of them now, and the stamps.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::api::RECONCILE_REQUESTED_AT;
 use crate::api::common::{Impact, PendingChange};
 use crate::api::fleet::{
-    ComputeCapacity, DesiredState, Fleet, FleetSettings, Internal, Rejected, SessionsStatus, UpdateType, WhileRunning,
+    ComputeCapacity, DesiredState, FleetSettings, Internal, Rejected, SessionsStatus, UpdateType, WhileRunning,
 };
 use crate::plan::conditions::bounded;
+use crate::plan::life::There;
+use crate::plan::report::{self, OBSERVED, asked_again, generation, pending};
+use crate::plan::tags::{Step, Tagged};
 use crate::plan::{Class, Failure, Input};
-use kube::ResourceExt;
 
-use super::beside::Step;
 use super::diff::{self, Difference, Field};
 use super::image::{ImageUse, image_usable};
-use super::report::{self, pending};
-use super::state::{FleetFacts, FleetState, Power, Tagged};
-use super::stop::shared;
+use super::report as shown;
+use super::state::{FleetFacts, FleetState, Power};
+use super::stop::{desired, shared};
 use super::wanted::Wanted;
 use super::{AttributeToDelete, FleetCall, FleetKind, FleetPatch};
 
@@ -27,6 +28,8 @@ pub struct Draft<'a> {
     pub(super) input: &'a Input<'a, FleetKind>,
     /// What the object asks for.
     pub(super) wanted: &'a Wanted<'a>,
+    /// The settings to compare and to send: the spec's, and what a drain is to give back.
+    pub(super) settings: Cow<'a, FleetSettings>,
     /// What AWS says.
     pub(super) state: &'a FleetState,
     /// The fleet of it.
@@ -50,13 +53,11 @@ pub struct Draft<'a> {
     /// The sessions that a stop waits for.
     pub(super) sessions: Option<SessionsStatus>,
     /// A write beside the fleet itself that is still to be made.
-    pub(super) step: Option<Step>,
+    pub(super) step: Option<Step<FleetCall>>,
 }
 
 /// What a change waits for that the operator does not carry out by itself.
 pub const ON_STOP: &str = "updateStrategy.type is OnStop: applied when the fleet is stopped";
-/// What a change waits for that is only observed.
-pub const OBSERVED: &str = "managementPolicy is Observe: nothing is written";
 /// What the capacity waits for while it is kept at 0.
 pub const DRAINED: &str = "kept at 0 until the fleet has been stopped";
 
@@ -72,20 +73,17 @@ const OF_IMAGE: [Field; 5] =
     [Field::ImageArn, Field::ImageName, Field::InstanceType, Field::MaxSessionsPerInstance, Field::Platform];
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(
-        input: &'a Input<'a, FleetKind>,
-        wanted: &'a Wanted<'a>,
-        state: &'a FleetState,
-        facts: &'a FleetFacts,
-        tagged: &'a Tagged,
-    ) -> Self {
-        let mut internal = report::earlier(input.object).internal.clone();
+    pub(super) fn new(there: &There<'a, '_, FleetKind>) -> Self {
+        let There { input, wanted, state, facts, tagged, .. } = *there;
+        let mut internal = shown::earlier(input.object).internal.clone();
         internal.intent = None;
-        let differences = diff::differences(wanted.settings(), facts, &internal.applied.fields);
-        internal.applied.fields = diff::applied(wanted.settings(), &facts.settings, &internal.applied.fields);
+        let settings = settings(wanted, facts, &mut internal);
+        let differences = diff::differences(&settings, facts, &internal.applied.fields);
+        internal.applied.fields = diff::applied(&settings, &facts.settings, &internal.applied.fields);
         let mut draft = Self {
             input,
             wanted,
+            settings,
             state,
             facts,
             tagged,
@@ -103,16 +101,17 @@ impl<'a> Draft<'a> {
         draft
     }
 
-    /// A refused update is remembered for its generation, so that the fleet is not stopped for it again. A new generation,
-    /// a request to look again, or nothing being left of it ends that.
+    /// A refused update is remembered, so that the fleet is not stopped for it again: for its generation, and for as long as
+    /// the same is wanted (an autoscaler makes generations too). Another wish, a request to look again, or nothing being left
+    /// of it ends that.
     fn remember_refusal(&mut self) {
         let generation = generation(self.input.object);
-        let earlier = report::earlier(self.input.object);
-        let asked = self.input.object.annotations().get(RECONCILE_REQUESTED_AT);
-        let asked_again = asked.is_some() && asked != earlier.last_handled_reconcile_at.as_ref();
+        let earlier = shown::earlier(self.input.object);
+        let asked_again = asked_again::<FleetKind>(self.input.object, earlier.last_handled_reconcile_at.as_ref());
         let left = self.differences.iter().any(|d| !d.field.is_capacity());
-        self.internal.rejected =
-            self.internal.rejected.take().filter(|r| r.generation == generation && left && !asked_again);
+        let change = self.refusable();
+        self.internal.rejected = (self.internal.rejected.take())
+            .filter(|r| (r.generation == generation || r.change == change) && left && !asked_again);
         let Some(failure) = self.input.failure else { return };
         let Some(FleetCall::Update(patch)) = &failure.call else { return };
         let capacity_only = capacity_only(patch);
@@ -124,8 +123,16 @@ impl<'a> Draft<'a> {
                 generation,
                 code: bounded(&failure.code, 256),
                 message: bounded(&failure.message, report::WORDS),
+                change,
             });
         }
+    }
+
+    /// What a refusal is about: everything that differs but the capacity, which is tried alone.
+    fn refusable(&self) -> String {
+        let asked = self.differences.iter().filter(|d| !d.field.is_capacity());
+        let asked: Vec<String> = asked.map(|d| format!("{}={}", d.field.path(), d.to)).collect();
+        bounded(&asked.join(";"), report::WORDS)
     }
 
     pub(super) fn rejected(&self) -> bool {
@@ -226,14 +233,11 @@ impl<'a> Draft<'a> {
     fn capacity_alone(&self) -> Option<(FleetCall, Vec<Difference>)> {
         let changes: Vec<Difference> = self.differences.iter().filter(|d| d.field.is_capacity()).cloned().collect();
         let reshaped = changes.iter().any(|d| self.reshaped(d));
-        let desired = match shared(self.facts) {
-            true => self.facts.capacity.desired_user_sessions.or(Some(self.facts.capacity.desired)),
-            false => Some(self.facts.capacity.desired),
-        };
+        let desired = desired(self.facts);
         match (changes.is_empty(), reshaped, desired) {
-            (true, _, _) | (false, true, Some(1..) | None) => None,
+            (true, _, _) | (false, true, 1..) => None,
             (false, false, _) => Some((self.patch(&changes), changes)),
-            (false, true, Some(_)) => {
+            (false, true, _) => {
                 let set = FleetSettings { compute_capacity: Some(self.converted()?), ..FleetSettings::default() };
                 let patch = FleetPatch { name: self.facts.name.clone(), set, clear: BTreeSet::new() };
                 Some((FleetCall::Update(Box::new(patch)), changes))
@@ -243,7 +247,7 @@ impl<'a> Draft<'a> {
 
     /// The wanted capacity in the unit that the fleet has now.
     fn converted(&self) -> Option<ComputeCapacity> {
-        let wanted = self.wanted.settings().compute_capacity.as_ref()?;
+        let wanted = self.settings.compute_capacity.as_ref()?;
         let each = |settings: &FleetSettings| settings.max_sessions_per_instance.unwrap_or(1).max(1);
         let converted = match (shared(self.facts), wanted.desired_instances, wanted.desired_sessions) {
             (true, Some(instances), _) => {
@@ -251,7 +255,7 @@ impl<'a> Draft<'a> {
                 ComputeCapacity { desired_sessions: Some(sessions), desired_instances: None }
             }
             (false, None, Some(sessions)) => {
-                let each = each(self.wanted.settings());
+                let each = each(&self.settings);
                 let instances = sessions / each + i32::from(sessions % each > 0);
                 ComputeCapacity { desired_instances: Some(instances), desired_sessions: None }
             }
@@ -269,7 +273,7 @@ impl<'a> Draft<'a> {
                     clear.insert(attribute);
                 }
                 (true, None) => {}
-                (false, _) => change.field.copy(self.wanted.settings(), &self.facts.settings, &mut set),
+                (false, _) => change.field.copy(&self.settings, &self.facts.settings, &mut set),
             }
         }
         // Clearing the whole takes its part with it.
@@ -289,10 +293,16 @@ impl<'a> Draft<'a> {
         changes.chain(off).min().unwrap_or(self.input.now)
     }
 
+    /// A drain is about to be sent: what it takes away is remembered.
+    pub(super) fn draining_from(&mut self) {
+        let desired = desired(self.facts);
+        self.internal.drained_from = (desired > 0).then_some(desired).or(self.internal.drained_from);
+    }
+
     /// How long AWS has been reporting the present state and errors.
     pub(super) fn state_age(&self) -> Duration {
         let earlier = self.input.object.status.as_ref();
-        let since = earlier.filter(|s| report::same_answer(s, self.facts)).and_then(|s| s.internal.state_since);
+        let since = earlier.filter(|s| shown::same_answer(s, self.facts)).and_then(|s| s.internal.state_since);
         since.map_or(Duration::ZERO, |at| report::elapsed(at, self.input.now))
     }
 
@@ -337,6 +347,24 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// The spec's settings; where the spec has no capacity (any more) and a drain of ours has left none, with the capacity that it
+/// took away.
+fn settings<'a>(wanted: &Wanted<'a>, facts: &FleetFacts, internal: &mut Internal) -> Cow<'a, FleetSettings> {
+    let settings = wanted.settings();
+    internal.drained_from = internal.drained_from.filter(|_| desired(facts) == 0);
+    match (internal.drained_from, &settings.compute_capacity, shared(facts)) {
+        (Some(n), None, true) => {
+            let capacity = ComputeCapacity { desired_sessions: Some(n), desired_instances: None };
+            Cow::Owned(FleetSettings { compute_capacity: Some(capacity), ..settings.clone() })
+        }
+        (Some(n), None, false) => {
+            let capacity = ComputeCapacity { desired_instances: Some(n), desired_sessions: None };
+            Cow::Owned(FleetSettings { compute_capacity: Some(capacity), ..settings.clone() })
+        }
+        (Some(_), Some(_), _) | (None, _, _) => Cow::Borrowed(settings),
+    }
+}
+
 /// Whether an update is of the capacity and nothing else.
 fn capacity_only(patch: &FleetPatch) -> bool {
     let capacity = FleetSettings { compute_capacity: patch.set.compute_capacity.clone(), ..FleetSettings::default() };
@@ -373,7 +401,7 @@ fn rule(
         f.class == Class::InUse && matches!(f.call, Some(FleetCall::Update(_))) && facts.power == Power::Running
     });
     // The next write that AWS takes (a drain) clears the failure; the plan that was shown for it does not lie.
-    let earlier = report::earlier(input.object);
+    let earlier = shown::earlier(input.object);
     let short_before = earlier.observed_generation == generation(input.object)
         && differences.iter().any(|d| {
             let longer = d.field.changes_while_running(kind, WhileRunning::Documented);
@@ -382,9 +410,4 @@ fn rule(
             longer && !shorter && earlier.pending_changes.iter().any(shown)
         });
     if refused || short_before { WhileRunning::Minimal } else { wanted.strategy().while_running }
-}
-
-/// The object's generation.
-pub fn generation(object: &Fleet) -> i64 {
-    object.metadata.generation.unwrap_or_default()
 }

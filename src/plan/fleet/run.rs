@@ -1,53 +1,47 @@
 //! A fleet that is there and ours: power and changes, by what AWS allows in each state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::api::common::Impact;
 use crate::api::fleet::{DesiredState, UpdateType};
+use crate::plan::life::{self, AWHILE, Life, There};
 use crate::plan::reason::{Stall, Verdict, Waiting};
-use crate::plan::{Input, News, Next, Plan, Scope};
+use crate::plan::report::{self, Known, OBSERVED, Report, failed, trouble_with};
+use crate::plan::tags::{self, Step};
+use crate::plan::{News, Next, Plan};
 
-use super::beside::{self, Step, immutable, user_tags};
+use super::beside::{self, user_tags};
 use super::diff::{Difference, Field};
-use super::draft::{BEING_STOPPED, CLOSING, Draft, EMPTYING, OBSERVED, ON_STOP};
-use super::report::{self, Known, Report, trouble};
-use super::state::{FleetFacts, FleetLook, FleetState, Power, Tagged};
+use super::draft::{BEING_STOPPED, CLOSING, Draft, EMPTYING, ON_STOP};
+use super::report::{self as shown, Shown};
+use super::state::{FleetLook, Power};
 use super::stop::{self, Gate};
-use super::wanted::Wanted;
-use super::{FleetCall, FleetKind};
-
-/// News of something done.
-pub fn done(reason: &str, action: &'static str, note: String) -> News {
-    News { reason: reason.to_owned(), action, warning: false, note }
-}
+use super::{FleetCall, FleetKind, create};
 
 /// Decides for a fleet that is ours.
-pub fn plan(
-    input: &Input<'_, FleetKind>,
-    wanted: &Wanted<'_>,
-    scope: &Scope,
-    state: &FleetState,
-    facts: &FleetFacts,
-    tagged: &Tagged,
-) -> Plan<FleetKind> {
-    let mut draft = Draft::new(input, wanted, state, facts, tagged);
-    if let Some(plan) = immutable(&draft) {
-        return plan;
-    }
+pub fn keep(there: &There<'_, '_, FleetKind>) -> Plan<FleetKind> {
+    let There { input, wanted, scope, state, .. } = *there;
+    let mut draft = Draft::new(there);
     if draft.differences.iter().any(|d| d.field == Field::IamRoleArn && !d.clear)
-        && let Some(text) = super::forbidden_role(wanted, scope)
+        && let Some(text) = create::forbidden_role(wanted, scope)
     {
         // Only this difference is left out: the fleet runs with the role that it has.
         draft.forbidden = Some(text);
     }
-    let tags = beside::tags(&draft, scope);
+    let applied = &draft.internal.applied.tags;
+    let tags = tags::step::<FleetKind>(
+        draft.facts,
+        &life::wanted_tags::<FleetKind>(scope, input.object),
+        &draft.tagged.tags,
+        applied,
+    );
     if tags.is_none() {
         draft.internal.applied.tags = user_tags(wanted).into_keys().collect();
     }
     let joins = wanted.spec().application_arns.is_some() || !draft.internal.applied.applications.is_empty();
     let applications = match (&state.applications, joins, &tags) {
-        (None, true, Some(step)) if !beside::failed(input, &step.call) => None,
+        (None, true, Some(step)) if !failed(input, &step.call) => None,
         (None, true, _) => return draft.look([FleetLook::Applications].into()),
         (None, false, _) => None,
         (Some(seen), _, _) => {
@@ -131,7 +125,7 @@ fn running(mut draft: Draft<'_>) -> Plan<FleetKind> {
             if draft.facts.errors.is_empty() {
                 return draft.wait(Waiting::Starting, "AWS is starting the fleet");
             }
-            let text = report::errors(draft.facts);
+            let text = shown::errors(draft.facts);
             match draft.state_age() >= report::TEN_MINUTES {
                 true => draft.stalled_waiting(Stall::FleetErrors, text),
                 false => draft.wait(Waiting::FleetErrors, &text),
@@ -166,18 +160,18 @@ impl Draft<'_> {
     fn update(self, call: FleetCall, changes: &[Difference]) -> Plan<FleetKind> {
         let fields: Vec<&str> = changes.iter().map(|d| d.field.path()).collect();
         let note = format!("updated {} of fleet {}", fields.join(", "), self.facts.name);
-        self.send(call, Waiting::Updating, "changing the fleet", done("Updated", "Update", note))
+        self.send(call, Waiting::Updating, "changing the fleet", News::done("Updated", "Update", note))
     }
 
     fn start(self) -> Plan<FleetKind> {
         let name = self.facts.name.clone();
         let note = format!("started fleet {name}");
-        self.send(FleetCall::Start(name), Waiting::Starting, "starting the fleet", done("Started", "Start", note))
+        self.send(FleetCall::Start(name), Waiting::Starting, "starting the fleet", News::done("Started", "Start", note))
     }
 
     /// A write beside the fleet itself, which no user notices.
-    fn take(self, step: Step) -> Plan<FleetKind> {
-        let note = done("Updated", "Update", format!("changed {} of fleet {}", step.field, self.facts.name));
+    fn take(self, step: Step<FleetCall>) -> Plan<FleetKind> {
+        let note = News::done("Updated", "Update", format!("changed {} of fleet {}", step.field, self.facts.name));
         self.send(step.call, Waiting::Updating, step.text, note)
     }
 
@@ -189,13 +183,19 @@ impl Draft<'_> {
             Gate::Open => {
                 self.waits = Some(BEING_STOPPED.into());
                 let name = self.facts.name.clone();
-                self.send(FleetCall::Stop(name), Waiting::Stopping, "stopping the fleet", done("Stopped", "Stop", note))
+                self.send(
+                    FleetCall::Stop(name),
+                    Waiting::Stopping,
+                    "stopping the fleet",
+                    News::done("Stopped", "Stop", note),
+                )
             }
             Gate::Drain(call) => {
                 let text = CLOSING;
+                self.draining_from();
                 (self.waits, self.draining) = (Some(text.into()), true);
                 let note = format!("set the capacity of fleet {} to 0 for a stop", self.facts.name);
-                self.send(call, Waiting::Stopping, text, done("Draining", "Update", note))
+                self.send(call, Waiting::Stopping, text, News::done("Draining", "Update", note))
             }
             Gate::Draining => {
                 let text = EMPTYING;
@@ -207,8 +207,9 @@ impl Draft<'_> {
                 self.sessions = sessions;
                 self.draining = closed;
                 if let Some(call) = drain {
+                    self.draining_from();
                     let note = format!("set the capacity of fleet {} to 0: no new users", self.facts.name);
-                    return self.send(call, why, &message, done("Draining", "Update", note));
+                    return self.send(call, why, &message, News::done("Draining", "Update", note));
                 }
                 if self.facts.power == Power::Running {
                     if self.judge_live_image() {
@@ -241,8 +242,8 @@ impl Draft<'_> {
             (None, Some((Impact::None | Impact::Restart, text))) => {
                 Verdict::Working(Waiting::DependencyNotReady, text.clone())
             }
-            (None, None) if report::without_capacity(self.facts) && self.facts.power == Power::Running => {
-                let text = report::errors(self.facts);
+            (None, None) if shown::without_capacity(self.facts) && self.facts.power == Power::Running => {
+                let text = shown::errors(self.facts);
                 match self.state_age() >= report::TEN_MINUTES {
                     true => Verdict::Stalled(Stall::FleetErrors, text),
                     false => Verdict::Working(Waiting::FleetErrors, text),
@@ -255,7 +256,7 @@ impl Draft<'_> {
             Verdict::Ready(_) | Verdict::Stalled(Stall::NotAllowed, _) => {
                 Next::Settled(self.wanted.next.as_ref().map(|n| n.at))
             }
-            Verdict::Working(..) | Verdict::Stalled(..) => Next::Wait(super::AWHILE),
+            Verdict::Working(..) | Verdict::Stalled(..) => Next::Wait(AWHILE),
         };
         self.finish(next, verdict, news)
     }
@@ -263,7 +264,7 @@ impl Draft<'_> {
     fn ready(&self) -> String {
         let name = &self.facts.name;
         match (&self.facts.power, self.facts.errors.is_empty()) {
-            (Power::Running, false) => format!("fleet {name} is RUNNING; {}", report::errors(self.facts)),
+            (Power::Running, false) => format!("fleet {name} is RUNNING; {}", shown::errors(self.facts)),
             (
                 power @ (Power::Running | Power::Stopped | Power::Starting | Power::Stopping | Power::Unrecognised(_)),
                 _,
@@ -282,7 +283,7 @@ impl Draft<'_> {
     fn stalled_waiting(self, why: Stall, text: String) -> Plan<FleetKind> {
         let verdict = Verdict::Stalled(why, text);
         let news = report::news(self.input, "Observe", &verdict);
-        self.finish(Next::Wait(super::AWHILE), verdict, news)
+        self.finish(Next::Wait(AWHILE), verdict, news)
     }
 
     /// Tags are read anew, in this pass, before anything is written.
@@ -290,9 +291,7 @@ impl Draft<'_> {
         if self.tagged.began < self.input.now {
             return self.look([FleetLook::Tags].into());
         }
-        let failed = self.input.failure.filter(|f| f.call.as_ref() == Some(&call) && report::of_now(f, self.input));
-        let shown = failed.and_then(|f| trouble(f, self.input.now));
-        let verdict = shown.unwrap_or_else(|| Verdict::Working(why, text.to_owned()));
+        let verdict = trouble_with(self.input, &call).unwrap_or_else(|| Verdict::Working(why, text.to_owned()));
         self.finish(Next::Send(call), verdict, vec![news])
     }
 
@@ -306,7 +305,7 @@ impl Draft<'_> {
             (FleetLook::Tags, self.tagged.began >= self.input.now),
         ];
         looks.extend(had.into_iter().filter(|(_, had)| *had).map(|(look, _)| look));
-        super::look(self.input, looks)
+        life::look(self.input, looks)
     }
 
     fn finish(self, next: Next<FleetKind>, verdict: Verdict, news: Vec<News>) -> Plan<FleetKind> {
@@ -323,39 +322,33 @@ impl Draft<'_> {
         }
         let changes = self.changes();
         let report = Report {
-            wanted: Some(self.wanted),
+            shown: Shown { sessions: self.sessions, ..FleetKind::shown(self.wanted) },
             changes,
-            sessions: self.sessions,
-            internal: self.internal,
+            stamps: self.internal,
             arn: Some(self.facts.arn.clone()),
-            ..Report::new(self.input, Known::Fleet(self.facts), verdict)
+            ..Report::new(self.input, Known::There(self.facts), verdict)
         };
         Plan { next, status: report.status(), news }
     }
 }
 
 /// `managementPolicy: Observe`: differences are shown, nothing is written.
-pub fn observe(
-    input: &Input<'_, FleetKind>,
-    wanted: &Wanted<'_>,
-    state: &FleetState,
-    facts: &FleetFacts,
-) -> Plan<FleetKind> {
-    let unread = Tagged { began: input.now, tags: BTreeMap::new() };
-    let mut draft = Draft::new(input, wanted, state, facts, &unread);
-    draft.internal = report::earlier(input.object).internal.clone();
+pub fn observe(there: &There<'_, '_, FleetKind>) -> Plan<FleetKind> {
+    let There { input, wanted, facts, .. } = *there;
+    let mut draft = Draft::new(there);
+    draft.internal = shown::earlier(input.object).internal.clone();
     draft.internal.rejected = None;
     draft.waits = Some(OBSERVED.into());
-    let verdict = match report::usable(wanted.power, facts) {
+    let verdict = match shown::usable(wanted.power, facts) {
         true => Verdict::Ready(draft.ready()),
-        false if report::without_capacity(facts) && wanted.power == DesiredState::Running => {
-            Verdict::Working(Waiting::FleetErrors, report::errors(facts))
+        false if shown::without_capacity(facts) && wanted.power == DesiredState::Running => {
+            Verdict::Working(Waiting::FleetErrors, shown::errors(facts))
         }
         false => {
             Verdict::Working(Waiting::DependencyNotReady, format!("fleet {} is {}", facts.name, facts.power.as_str()))
         }
     };
-    let arn = report::earlier(input.object).arn.clone();
+    let arn = shown::earlier(input.object).arn.clone();
     let plan = draft.finish(Next::Settled(wanted.next.as_ref().map(|n| n.at)), verdict, Vec::new());
     Plan { status: crate::api::FleetStatus { arn, ..plan.status }, ..plan }
 }

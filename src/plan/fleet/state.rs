@@ -1,11 +1,13 @@
 //! What AWS says about a fleet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
 use crate::api::fleet::{CapacityStatus, FleetError, FleetSettings, FleetType};
 use crate::api::{Arn, AwsName};
+use crate::plan::life;
+use crate::plan::tags::Tagged;
 
 /// What AWS says about a fleet: the shared read, and whatever was looked at besides.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +65,18 @@ pub struct FleetFacts {
     pub created_time: Option<Timestamp>,
 }
 
+impl life::Facts for FleetFacts {
+    fn arn(&self) -> &Arn {
+        &self.arn
+    }
+    fn name(&self) -> &str {
+        self.name.as_str()
+    }
+    fn created_time(&self) -> Option<Timestamp> {
+        self.created_time
+    }
+}
+
 /// AWS's `State` of a fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Power {
@@ -89,15 +103,6 @@ impl Power {
             Self::Unrecognised(word) => word,
         }
     }
-}
-
-/// Tags, and when the read of them began.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tagged {
-    /// When the read began.
-    pub began: Timestamp,
-    /// Key and value.
-    pub tags: BTreeMap<String, String>,
 }
 
 /// How a spec names its image.

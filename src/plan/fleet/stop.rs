@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use crate::api::fleet::{ComputeCapacity, DisruptionPolicy, FleetSettings, FleetType, SessionsStatus};
 use crate::plan::reason::Waiting;
+use crate::plan::report::{NEVER, elapsed, lasting};
 use crate::plan::schedule::WindowsNow;
 use crate::plan::{Class, Input};
 
 use super::FleetKind;
 use super::call::{FleetCall, FleetPatch};
-use super::report::{elapsed, lasting};
 use super::state::{FleetFacts, FleetLook, FleetState, Power};
 use super::wanted::Wanted;
 
@@ -42,9 +42,6 @@ pub enum Gate {
         again: Duration,
     },
 }
-
-/// What a stop waits for that the policy forbids.
-pub const NEVER: &str = "disruption.policy is Never";
 
 /// Decides whether the fleet may be stopped. `since` is when the stop was first wanted.
 pub fn gate(
@@ -150,6 +147,20 @@ fn counted(wanted: &Wanted<'_>, facts: &FleetFacts) -> Count {
     if known || users > 0 { Count::Users(users) } else { Count::Unknown }
 }
 
+/// Whether an update sets the capacity to 0.
+pub fn drains(patch: &FleetPatch) -> bool {
+    patch.set.compute_capacity.as_ref().is_some_and(|c| c.desired_instances.or(c.desired_sessions) == Some(0))
+}
+
+/// The capacity that AWS is asked for now, in the fleet's unit.
+pub fn desired(facts: &FleetFacts) -> i32 {
+    match shared(facts) {
+        // Where AWS counts no sessions, the instances tell.
+        true => facts.capacity.desired_user_sessions.unwrap_or(facts.capacity.desired),
+        false => facts.capacity.desired,
+    }
+}
+
 /// Whether several sessions share an instance.
 pub fn shared(facts: &FleetFacts) -> bool {
     facts.settings.max_sessions_per_instance.is_some() || facts.capacity.desired_user_sessions.is_some()
@@ -183,16 +194,15 @@ fn closing(wanted: &Wanted<'_>, facts: &FleetFacts, input: &Input<'_, FleetKind>
         Class::Throttled | Class::Busy | Class::Unavailable | Class::NotSent => lasting(f),
     });
     let capacity = &facts.capacity;
-    let (desired, free) = match zero.desired_sessions {
-        // Where AWS counts no sessions, the instances tell.
-        Some(_) => (capacity.desired_user_sessions.or(Some(capacity.desired)), capacity.available_user_sessions),
-        None => (Some(capacity.desired), capacity.available),
+    let free = match zero.desired_sessions {
+        Some(_) => capacity.available_user_sessions,
+        None => capacity.available,
     };
-    match (desired, free.or(capacity.running)) {
+    match (desired(facts), free.or(capacity.running)) {
         _ if refused => Closing::Impossible,
-        (Some(0), Some(0) | None) => Closing::Closed,
-        (Some(0), Some(_)) => Closing::Emptying,
-        (Some(_) | None, _) => Closing::Send(call),
+        (0, Some(0) | None) => Closing::Closed,
+        (0, Some(_)) => Closing::Emptying,
+        (_, _) => Closing::Send(call),
     }
 }
 

@@ -1,20 +1,15 @@
 //! What a Fleet object asks for at this moment, parsed once.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::api::common::{AdoptionPolicy, DeletionPolicy, ManagementPolicy, RecreatePolicy};
+use crate::api::AwsName;
 use crate::api::fleet::{
     DesiredState, Disruption, DisruptionPolicy, Fleet, FleetSettings, FleetSpec, NextTransition, UpdateStrategy,
 };
-use crate::api::{AwsName, FINALIZER};
 use crate::plan::reason::Stall;
 use crate::plan::schedule::{self, WindowsNow};
-use crate::plan::{Scope, ownership};
 
-use super::FleetKind;
 use super::state::ImageRef;
 
 /// What the object asks for now.
@@ -52,10 +47,7 @@ impl<'a> Wanted<'a> {
     pub fn read(object: &'a Fleet, now: Timestamp) -> Result<Self, (Stall, String)> {
         let invalid = |text: String| (Stall::InvalidSpec, text);
         let spec = &object.spec;
-        let name = match &spec.name {
-            Some(name) => name.clone(),
-            None => AwsName::try_from(object.name_any()).map_err(|e| invalid(format!("name: {e}")))?,
-        };
+        let name = name(object).map_err(invalid)?;
         let scheduled = match &spec.power_schedule {
             Some(periods) if !periods.is_empty() => Some(schedule::power(periods, now).map_err(invalid)?),
             Some(_) | None => None,
@@ -97,16 +89,17 @@ impl<'a> Wanted<'a> {
         self.spec().update_strategy.clone().unwrap_or_default()
     }
 
-    /// The user's tags and ours.
-    pub fn tags(&self, scope: &Scope) -> BTreeMap<String, String> {
-        let mut tags = self.spec().common.tags.clone().unwrap_or_default();
-        tags.extend(ownership::tags::<FleetKind>(scope, self.object));
-        tags
-    }
-
     /// The image that the spec names.
     pub fn image(&self) -> Option<ImageRef> {
         image(self.settings())
+    }
+}
+
+/// The fleet's name in AWS: the spec's, else the object's own.
+pub fn name(object: &Fleet) -> Result<AwsName, String> {
+    match &object.spec.name {
+        Some(name) => Ok(name.clone()),
+        None => AwsName::try_from(object.name_any()).map_err(|e| format!("name: {e}")),
     }
 }
 
@@ -130,44 +123,4 @@ impl Stops {
             drain: rules.drain.unwrap_or(false),
         })
     }
-}
-
-/// The policies that every kind has, with their defaults for a Fleet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policies {
-    /// Delete or keep.
-    pub deletion: DeletionPolicy,
-    /// Take over or not.
-    pub adoption: AdoptionPolicy,
-    /// Write or only report.
-    pub management: ManagementPolicy,
-    /// Create again or not.
-    pub recreate: RecreatePolicy,
-    /// Nothing is deleted in AWS.
-    pub protected: bool,
-}
-
-impl Policies {
-    /// Reads them.
-    pub fn read(spec: &FleetSpec) -> Self {
-        let common = &spec.common;
-        Self {
-            deletion: common.deletion_policy.unwrap_or_default(),
-            adoption: common.adoption_policy.unwrap_or_default(),
-            management: common.management_policy.unwrap_or_default(),
-            // A fleet holds no data of its own: what somebody deleted comes back.
-            recreate: common.recreate_policy.unwrap_or(RecreatePolicy::Always),
-            protected: common.deletion_protection.unwrap_or(false),
-        }
-    }
-}
-
-/// Whether the object is being deleted, and since when.
-pub fn deleting(object: &Fleet) -> Option<Timestamp> {
-    object.metadata.deletion_timestamp.as_ref().map(|t| t.0)
-}
-
-/// Whether our finalizer is on it.
-pub fn guarded(object: &Fleet) -> bool {
-    object.finalizers().iter().any(|f| f == FINALIZER)
 }

@@ -1,4 +1,4 @@
-//! Many Fleets: creating them, waiting for them, editing them, and counting what the operator wrote.
+//! Many objects: creating them, waiting for them, editing them, and counting what the operator wrote.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -8,52 +8,46 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context as _, Result, bail};
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
-use kube::core::{ApiResource, GroupVersionKind};
+use kube::core::ApiResource;
 use kube::runtime::watcher::{self, Event, watcher};
 use serde_json::{Value, json};
 
+use super::subject::Subject;
 use crate::stage::OPERATOR_USER;
 
-/// The Fleets of the benchmark in one namespace, named `f-0` onwards.
+/// The objects of the benchmark in one namespace, named `f-0` onwards.
 pub struct Load {
     api: Api<DynamicObject>,
     resource: ApiResource,
-    image: String,
+    subject: Subject,
 }
 
 /// Objects created at once: enough to keep a 2-core API server busy without queueing in it.
 const AT_ONCE: usize = 8;
 
 impl Load {
-    /// Fleets of `image` in the namespace.
-    pub fn new(client: kube::Client, namespace: &str, image: String) -> Self {
-        let kind = GroupVersionKind::gvk("appstream.windlass.dev", "v1alpha1", "Fleet");
-        let resource = ApiResource::from_gvk_with_plural(&kind, "fleets");
-        Self { api: Api::namespaced_with(client, namespace, &resource), resource, image }
+    /// Objects of that kind in the namespace.
+    pub fn new(client: kube::Client, namespace: &str, subject: Subject) -> Self {
+        let resource = subject.resource();
+        Self { api: Api::namespaced_with(client, namespace, &resource), resource, subject }
     }
 
-    /// The name of the object and of the fleet in AWS.
+    /// The name of the object and of its resource in AWS.
     pub fn name(number: usize) -> String {
         format!("f-{number}")
     }
 
-    /// Creates the Fleets of these numbers.
+    /// Creates the objects of these numbers.
     pub async fn create(&self, numbers: std::ops::Range<usize>) -> Result<()> {
         let created = futures::stream::iter(numbers).map(|number| async move {
             let name = Self::name(number);
-            let object = DynamicObject::new(&name, &self.resource).data(json!({ "spec": {
-                "fleetType": "ON_DEMAND",
-                "instanceType": "stream.standard.medium",
-                "imageName": self.image,
-                "displayName": "first",
-                "computeCapacity": { "desiredInstances": 1 },
-            }}));
-            self.api.create(&PostParams::default(), &object).await.with_context(|| format!("create Fleet {name}"))
+            let object = DynamicObject::new(&name, &self.resource).data(json!({ "spec": self.subject.spec() }));
+            self.api.create(&PostParams::default(), &object).await.with_context(|| format!("create {name}"))
         });
         created.buffer_unordered(AT_ONCE).try_for_each(|_| async { Ok(()) }).await
     }
 
-    /// Returns when `count` Fleets are Ready, at most after `bound`.
+    /// Returns when `count` objects are Ready, at most after `bound`.
     pub async fn wait_until_ready(&self, count: usize, bound: Duration) -> Result<()> {
         let mut events = std::pin::pin!(watcher(self.api.clone(), watcher::Config::default()));
         let mut ready = HashSet::new();
@@ -61,9 +55,9 @@ impl Load {
         while ready.len() < count {
             let left = end.saturating_duration_since(Instant::now());
             let Ok(event) = tokio::time::timeout(left, events.next()).await else {
-                bail!("{} of {count} Fleets are Ready after {bound:?}", ready.len());
+                bail!("{} of {count} {} are Ready after {bound:?}", ready.len(), self.subject.plural());
             };
-            match event.context("the watch of the Fleets ended")? {
+            match event.context("the watch ended")? {
                 Ok(Event::Apply(object) | Event::InitApply(object)) => {
                     let name = object.metadata.name.clone().unwrap_or_default();
                     if is_ready(&object) {
@@ -80,12 +74,12 @@ impl Load {
         Ok(())
     }
 
-    /// Edits a displayName; returns the moment right before the request was sent.
-    pub async fn edit(&self, number: usize, display_name: &str) -> Result<SystemTime> {
-        let patch = Patch::Merge(json!({ "spec": { "displayName": display_name } }));
+    /// Edits one; returns the moment right before the request was sent.
+    pub async fn edit(&self, number: usize, word: &str) -> Result<SystemTime> {
+        let patch = Patch::Merge(self.subject.edit(word));
         let sent = SystemTime::now();
         let name = Self::name(number);
-        self.api.patch(&name, &PatchParams::default(), &patch).await.with_context(|| format!("edit Fleet {name}"))?;
+        self.api.patch(&name, &PatchParams::default(), &patch).await.with_context(|| format!("edit {name}"))?;
         Ok(sent)
     }
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::process;
+use super::subject::Subject;
 use crate::stage::repository;
 
 /// The figures of one size.
 #[derive(Clone, Debug)]
 pub struct Measured {
-    /// Number of Fleets.
+    /// Number of objects.
     pub size: usize,
     /// From the start of the process to its first AWS call.
     pub cold_start: Duration,
@@ -22,11 +23,11 @@ pub struct Measured {
     pub rss_mib: f64,
     /// From the first `create` to the last Ready.
     pub all_ready: Duration,
-    /// AWS calls per Fleet in that time.
-    pub calls_per_fleet: f64,
+    /// AWS calls per object in that time.
+    pub calls_each: f64,
     /// Requests that AWS throttled in the whole run.
     pub throttled: u64,
-    /// AWS calls per Fleet and resync, settled.
+    /// AWS calls per object and resync, settled.
     pub aws_calls_per_resync: f64,
     /// AWS writes in all settled resyncs together.
     pub aws_writes_settled: u64,
@@ -34,13 +35,16 @@ pub struct Measured {
     pub kubernetes_writes_settled: u64,
     /// Share of one core, settled.
     pub cpu: f64,
-    /// Edit to UpdateFleet, nothing else going on.
+    /// Edit to AWS, nothing else going on.
     pub idle_edits: Vec<Duration>,
     /// The same right after a restart.
     pub restart_edits: Vec<Duration>,
     /// The same with a resync each second.
     pub resync_edits: Vec<Duration>,
 }
+
+/// The row whose name is the kind's to give.
+const EDIT: &str = "";
 
 /// A row: its name, its goal (from the requirements), the figure of one size, and whether it reaches the goal.
 struct Row {
@@ -84,10 +88,10 @@ const ROWS: [Row; 11] = [
         },
     },
     Row {
-        name: "AWS calls per Fleet until Ready",
+        name: "AWS calls per object until Ready",
         goal: "≤ 8",
-        figure: |m| format!("{:.2}", m.calls_per_fleet),
-        reached: |m| m.calls_per_fleet <= 8.0,
+        figure: |m| format!("{:.2}", m.calls_each),
+        reached: |m| m.calls_each <= 8.0,
     },
     Row {
         name: "requests that AWS throttled",
@@ -96,7 +100,7 @@ const ROWS: [Row; 11] = [
         reached: |m| m.throttled == 0,
     },
     Row {
-        name: "AWS calls per Fleet and resync, settled",
+        name: "AWS calls per object and resync, settled",
         goal: "≤ 0.05",
         figure: |m| format!("{:.3}", m.aws_calls_per_resync),
         reached: |m| m.aws_calls_per_resync <= 0.05,
@@ -114,7 +118,7 @@ const ROWS: [Row; 11] = [
         reached: |m| m.size > 500 || m.cpu <= 0.005,
     },
     Row {
-        name: "displayName edit → UpdateFleet, idle, p50 / max",
+        name: EDIT,
         goal: "≤ 33 / 54 ms at 500",
         figure: |m| latency(&m.idle_edits),
         reached: |m| m.size > 500 || within(&m.idle_edits, 33, 54),
@@ -137,14 +141,21 @@ const ROWS: [Row; 11] = [
 const BINARY_GOAL_MB: f64 = 30.0;
 
 /// The table. A figure that falls short of its goal is marked.
-pub fn markdown(all: &[Measured], binary: u64, resync: Duration) -> String {
+pub fn markdown(subject: Subject, all: &[Measured], binary: u64, resync: Duration) -> String {
     let mut text = String::new();
     let sizes: Vec<_> = all.iter().map(|measured| format!("N = {}", measured.size)).collect();
-    let _ = writeln!(text, "| figure (Fleets; resync {} s) | goal | {} |", resync.as_secs(), sizes.join(" | "));
+    let _ = writeln!(
+        text,
+        "| figure ({}; resync {} s) | goal | {} |",
+        subject.plural(),
+        resync.as_secs(),
+        sizes.join(" | ")
+    );
     let _ = writeln!(text, "|---|---|{}", "---|".repeat(all.len()));
     for row in &ROWS {
         let figures = all.iter().map(|measured| mark((row.figure)(measured), (row.reached)(measured)));
-        let _ = writeln!(text, "| {} | {} | {} |", row.name, row.goal, figures.collect::<Vec<_>>().join(" | "));
+        let name = if row.name == EDIT { subject.edited().1 } else { row.name };
+        let _ = writeln!(text, "| {name} | {} | {} |", row.goal, figures.collect::<Vec<_>>().join(" | "));
     }
     let size = binary as f64 / 1e6;
     let figure = mark(format!("{size:.1} MB"), size <= BINARY_GOAL_MB);
@@ -162,10 +173,10 @@ pub fn write(table: &str) -> Result<()> {
     let page = format!(
         "# Performance\n\n\
          Measured by `make bench` (`BENCH_WRITE=1` writes this page): a real kube-apiserver and etcd, the simulator with a \
-         fleet start of 2 s and a stop of 1.5 s, and the release binary, all on one machine, sharing its cores.\n\n\
+         start of 2 s and a stop of 1.5 s, and the release binary, all on one machine, sharing its cores.\n\n\
          Machine: {}; {}; Kubernetes {}.\n\n{table}\n\
          A figure in bold with an exclamation mark falls short of its goal. An edit's time runs from right before the request \
-         to the API server is sent until AWS has the UpdateFleet. Writes of the leader's Lease are not counted: they belong to \
+         to the API server is sent until AWS has the call. Writes of the leader's Lease are not counted: they belong to \
          no object and do not grow with their number.\n",
         process::machine(),
         String::from_utf8_lossy(&rustc).trim(),
@@ -213,7 +224,7 @@ mod tests {
             cold_start_cpu: Duration::from_millis(50),
             rss_mib: 31.0,
             all_ready: Duration::from_secs(20),
-            calls_per_fleet: 6.5,
+            calls_each: 6.5,
             throttled: 0,
             aws_calls_per_resync: 0.02,
             aws_writes_settled: 0,
@@ -223,7 +234,7 @@ mod tests {
             restart_edits: ms(&[30, 10, 600]),
             resync_edits: ms(&[101, 102, 103]),
         };
-        let text = markdown(&[measured], 31_000_000, Duration::from_secs(60));
+        let text = markdown(Subject::Fleet, &[measured], 31_000_000, Duration::from_secs(60));
         let figures: Vec<_> =
             text.lines().skip(2).map(|line| line.split(" | ").nth(2).unwrap().trim_end_matches(" |")).collect();
         assert_eq!(

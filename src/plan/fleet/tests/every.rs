@@ -284,7 +284,7 @@ impl Dims {
         status.pending_changes = differences.iter().map(earlier).collect();
         status.internal.state_since = Some(since);
         status.state = Some(power);
-        let refused = Rejected { generation, code: "Refused".into(), message: "no".into() };
+        let refused = Rejected { generation, code: "Refused".into(), message: "no".into(), change: String::new() };
         status.internal.rejected = self.rejected.then_some(refused);
         let forced = self.force.is_some() && waiting;
         (bed, Moment { closed: self.window == Some(false), forced })

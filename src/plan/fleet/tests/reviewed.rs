@@ -238,3 +238,68 @@ fn a_spec_that_breaks_in_mid_restart_leaves_the_fleet_running_as_it_was() {
     let off = fleet().wanting_off().disruption(|d| d.policy = DisruptionPolicy::Immediate).later(1).stopped();
     assert_eq!(off.wanting(|spec| spec.desired_state = DesiredState::Running).disruption(broken).next(), "Settled");
 }
+
+#[test]
+fn an_autoscaler_does_not_restart_a_fleet_for_what_aws_has_refused() {
+    let bed = fleet().wanting(|spec| spec.settings.description = Some("x".into())).stopped();
+    let call = sent(&bed);
+    let bed = bed.later(0).failed(call, Class::Rejected, "InvalidParameterCombinationException").later(1);
+    assert_eq!(bed.next(), "StartFleet");
+    let scale = |spec: &mut FleetSpec| spec.settings.compute_capacity = Some(instances(3));
+    let mut scaled = bed.later(1).power(Power::Running).wanting(scale);
+    scaled.failure = None;
+    assert_eq!(sent(&scaled), capacity(3));
+    // Another wish is tried.
+    let other = scaled.later(1).wanting(|spec| spec.settings.description = Some("y".into()));
+    assert_eq!(other.object.status.as_ref().unwrap().internal.rejected.as_ref().unwrap().change, "description=x");
+    assert_eq!(other.pass().plan.status.internal.rejected, None);
+}
+
+#[test]
+fn what_a_drain_took_is_given_back_although_the_spec_has_no_capacity_any_more() {
+    let bed = fleet().wanting_image("v2");
+    assert_eq!(sent(&bed), capacity(0), "closed before the stop");
+    let mut bed = bed.later(0);
+    (bed.facts().capacity.desired, bed.facts().capacity.available) = (0, Some(0));
+    bed.facts().settings.compute_capacity = Some(instances(0));
+    let bed = bed.later(1).wanting(|spec| spec.settings.image_name = Some("v1".parse().unwrap()));
+    let bed = bed.wanting(|spec| spec.settings.compute_capacity = None);
+    assert_eq!(sent(&bed), capacity(2));
+    let mut bed = bed.later(1);
+    bed.facts().capacity.desired = 2;
+    bed.facts().settings.compute_capacity = Some(instances(2));
+    let plan = bed.pass().plan;
+    assert_eq!((plan.next, plan.status.internal.drained_from), (Next::Settled(None), None));
+}
+
+fn instances(n: i32) -> ComputeCapacity {
+    ComputeCapacity { desired_instances: Some(n), desired_sessions: None }
+}
+
+/// The update of the capacity alone.
+fn capacity(n: i32) -> FleetCall {
+    let set = FleetSettings { compute_capacity: Some(instances(n)), ..FleetSettings::default() };
+    FleetCall::Update(Box::new(FleetPatch { name: "desk".parse().unwrap(), set, clear: Default::default() }))
+}
+
+#[test]
+fn a_create_that_was_meant_for_another_region_is_not_made_twice() {
+    let mut bed = fleet();
+    bed.aws = None;
+    bed.object.status = None;
+    let Next::Send(FleetCall::Create(_)) = bed.pass().plan.next else { panic!("the first create") };
+    let mut bed = bed.later(1);
+    bed.scope.region = "us-east-1".parse().unwrap();
+    assert_eq!(shown(&bed), is("Settled", "Stalled", "AccountMoved"));
+}
+
+#[test]
+fn a_pause_begins_the_patience_of_a_deletion_anew() {
+    let bed = fleet().disruption(|d| d.force_after = Some("1h".into())).with_session().deleting();
+    assert_eq!(bed.shown().1, "WaitingForSessions");
+    let late = bed.clone().later(3500).later(200);
+    assert_eq!(late.next(), "StopFleet", "an hour has passed");
+    let paused = bed.later(60).annotated(crate::api::PAUSED, "true").later(7200);
+    let resumed = paused.annotated(crate::api::PAUSED, "false").later(1);
+    assert_eq!(resumed.shown().1, "WaitingForSessions", "nobody was asked to leave meanwhile");
+}

@@ -2,12 +2,12 @@
 
 use serde_json::Value as Json;
 
-use super::model::{Member, Shape, Text};
+use super::{Member, Shape, Text};
 use crate::wire::Refusal;
 
-/// Refuses an input that the model does not take: SerializationException for a wrong type, ValidationException with
+/// Refuses an input that the model does not take: SerializationException for a wrong type, the service's own `code` with
 /// every failed constraint otherwise. Members that the model does not have are ignored.
-pub(crate) fn input(members: &'static [Member], input: &Json) -> Result<(), Refusal> {
+pub(crate) fn input(members: &'static [Member], input: &Json, code: &str) -> Result<(), Refusal> {
     let mut failed = Vec::new();
     structure(members, input, "", &mut failed)?;
     if failed.is_empty() {
@@ -15,7 +15,7 @@ pub(crate) fn input(members: &'static [Member], input: &Json) -> Result<(), Refu
     }
     let count = failed.len();
     let noun = if count == 1 { "error" } else { "errors" };
-    Err(Refusal::new("ValidationException", format!("{count} validation {noun} detected: {}", failed.join("; "))))
+    Err(Refusal::new(code, format!("{count} validation {noun} detected: {}", failed.join("; "))))
 }
 
 fn structure(members: &[Member], input: &Json, path: &str, failed: &mut Vec<String>) -> Result<(), Refusal> {
