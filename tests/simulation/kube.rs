@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use futures::Stream;
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
@@ -18,8 +19,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use windlass::api::{FINALIZER, RECONCILE_REQUESTED_AT};
+use windlass::engine::port::{SecretError, SecretSight};
 use windlass::engine::{Id, KubeEffect, KubeError, KubePort, Sight};
 use windlass::plan::{KeyFound, KeyRef, Kind, Status};
+use windlass::plan::secret::{SecretFacts, SecretWrite};
 
 /// How long a request is under way, each way, and how late the watch tells of a change: a close API server.
 const WAY: Duration = Duration::from_millis(2);
@@ -441,6 +444,20 @@ impl<K: Kind> KubePort<K> for Cluster {
         let found = self.lock().keys.get(key).filter(|_| namespace == NAMESPACE).cloned();
         sleep(WAY).await;
         found.unwrap_or(KeyFound::Absent)
+    }
+
+    // No object here keeps a Secret.
+    async fn write_secret(
+        &self,
+        _: &str,
+        _: Option<&K::Object>,
+        _: &SecretWrite,
+    ) -> Result<Option<SecretFacts>, SecretError> {
+        Err(SecretError::unavailable("no object here keeps a Secret"))
+    }
+
+    fn secrets(&self, _: &str) -> BoxStream<'static, SecretSight> {
+        stream::pending().boxed()
     }
 }
 
