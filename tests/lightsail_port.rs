@@ -471,7 +471,7 @@ async fn static_ips_are_read_once_for_all_who_declare_one() {
     let objects: Vec<Instance> = (0..50)
         .map(|n| {
             let mut object = object(&format!("machine-{n}"));
-            object.spec.static_ip = (n % 2 == 0).then(|| StaticIp { name: None });
+            object.spec.static_ip = (n % 2 == 0).then_some(StaticIp { name: None });
             object
         })
         .collect();
