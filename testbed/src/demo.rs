@@ -286,6 +286,16 @@ fn scale(stage: &Stage) -> Result<()> {
 fn delete(stage: &Stage, examples: &[Value]) -> Result<()> {
     heading("6. Deletion waits for AWS: for the stack that uses the fleet, then until the fleet is gone");
     let aws_name = aws_name(stage, FLEET)?;
+    // Windows hold for what a deletion needs, too, and may be closed now.
+    for example in examples {
+        let named = ["Fleet", "Stack"].iter().any(|kind| example["kind"] == *kind);
+        if !named || example.pointer("/spec/disruption/windows").is_none() {
+            continue;
+        }
+        say(&format!("{} may be disturbed in its windows only; for the demo they are taken off", reference(example)));
+        let patch = r#"{"spec":{"disruption":{"windows":null}}}"#;
+        show(stage, &["patch", &reference(example), "--type=merge", "-p", patch])?;
+    }
     show(stage, &["delete", FLEET, "--wait=false"])?;
     let stack = tell::aws_name(stage, STACK)?;
     until("the object names the stack that it waits for", || {
@@ -302,17 +312,6 @@ fn delete(stage: &Stage, examples: &[Value]) -> Result<()> {
     ));
     say("after the last request could still have been under way finds nothing. The others are deleted meanwhile.");
 
-    // Windows hold for the stop that a deletion needs, too, and may be closed now.
-    for example in examples
-        .iter()
-        .filter(|example| example["kind"] == "Fleet" && example.pointer("/spec/disruption/windows").is_some())
-    {
-        say(&format!("{} may be stopped in its windows only; for the demo they are taken off", reference(example)));
-        show(
-            stage,
-            &["patch", &reference(example), "--type=merge", "-p", r#"{"spec":{"disruption":{"windows":null}}}"#],
-        )?;
-    }
     for example in examples.iter().filter(|example| example.pointer("/spec/addOns/autoSnapshot").is_some()) {
         say(&format!(
             "{} would wait while AWS has automatic snapshots of it; for the demo they may go",
