@@ -41,10 +41,10 @@ pub(super) fn https_client() -> SharedHttpClient {
 }
 
 #[cfg(test)]
+mod builder_tests;
+#[cfg(test)]
 mod canned;
 #[cfg(test)]
+mod stack_tests;
+#[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_builder;
-#[cfg(test)]
-mod tests_stack;
