@@ -129,6 +129,7 @@ spec:
   name: Good_Fleet.1
   fleetType: ALWAYS_ON
   desiredState: Stopped
+  account: production
   region: us-gov-west-1
   tags: {team: a, 'cost centre/é': 'x = y @ z:1+2-3', empty: ''}
   deletionPolicy: Retain

@@ -33,7 +33,6 @@ const ROWS: &[Row] = &[
     (Smallest, "spec: {maxConcurrentSessions: 5}", "spec.maxConcurrentSessions: Forbidden: maxConcurrentSessions is for ELASTIC fleets: give computeCapacity instead"),
     (Smallest, "spec: {sessionScriptS3Location: {s3Bucket: abc, s3Key: d}}", "spec.sessionScriptS3Location: Forbidden: sessionScriptS3Location is for ELASTIC fleets: other fleets have their session scripts in the image"),
     (Smallest, "spec: {applicationArns: []}", "spec.applicationArns: Forbidden: applicationArns is for ELASTIC fleets: other fleets have their applications in the image"),
-    (Smallest, "spec: {account: production}", "spec.account: Forbidden: Account objects come with a later release: leave account out, and the operator's own AWS identity is used"),
     (Smallest, "spec: {vpcConfig: {}}", "vpcConfig is empty: give subnetIds or securityGroupIds, or leave it out for AWS's choice"),
     (Smallest, "spec: {domainJoinInfo: {}}", "spec.domainJoinInfo.directoryName: Required value"),
     (Elastic, "spec: {sessionScriptS3Location: {s3Key: null}}", "spec.sessionScriptS3Location.s3Key: Required value"),

@@ -12,9 +12,10 @@ use super::appstream_read::{self as read, Fleets};
 use super::appstream_write as write;
 use super::errors::ours;
 use super::leave::AskLeave;
+use super::place::{Clients, Place};
 use super::request::Way;
 use crate::api::{Arn, AwsName, Fleet};
-use crate::aws::accounts::{Accounts, ScopeError};
+use crate::aws::accounts::{Accounts, Reach, ScopeError, Session};
 use crate::aws::batch::{Clock, Shared, Snapshot, age, lock, strictly};
 use crate::aws::codes::Service;
 use crate::aws::gate::Urgency;
@@ -35,18 +36,11 @@ pub struct AppStream {
     accounts: Arc<Accounts>,
     leave: Arc<dyn Leave>,
     clock: Clock,
-    clients: Mutex<HashMap<Place, Client>>,
+    clients: Clients<Client>,
     fleets: Listings<Place, FleetFacts>,
     images: Shared<(Place, ImageRef), Option<ImageFacts>>,
     tags: Mutex<HashMap<(Place, Arn), RememberedTags>>,
     evicted: Mutex<Timestamp>,
-}
-
-/// An account and Region.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Place {
-    account: Arc<str>,
-    region: Arc<str>,
 }
 
 struct RememberedTags {
@@ -62,7 +56,7 @@ impl AppStream {
         Self {
             accounts,
             leave,
-            clients: Mutex::default(),
+            clients: Clients::default(),
             fleets: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
             images: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
             tags: Mutex::default(),
@@ -152,7 +146,7 @@ impl AppStream {
 
     async fn write(&self, scope: &Scope, call: &FleetCall, urgency: Urgency) -> Result<Reply, AwsError> {
         let place = Place::of(scope);
-        let client = self.client(scope, &place);
+        let client = self.client(scope, Session::Writes);
         let way = self.way(scope, urgency);
         let result = write::send(&client, &way, call).await;
         // Whether or not it was applied, what was read before it is no longer the last word.
@@ -234,21 +228,17 @@ impl AppStream {
         lock(&self.tags).remove(&(place.clone(), arn.clone()));
     }
 
-    fn client(&self, scope: &Scope, place: &Place) -> Client {
-        let mut clients = lock(&self.clients);
-        if let Some(client) = clients.get(place) {
-            return client.clone();
-        }
-        let config = aws_sdk_appstream::config::Builder::from(&self.accounts.config(&scope.region))
-            .interceptor(AskLeave(Arc::clone(&self.leave)))
-            .build();
-        let client = Client::from_conf(config);
-        clients.insert(place.clone(), client.clone());
-        client
+    fn client(&self, scope: &Scope, session: Session) -> Client {
+        self.clients.get(scope, session, (self.clock)(), || {
+            let Reach { config, endpoint } = self.accounts.reach(scope, session, Service::AppStream);
+            let builder = aws_sdk_appstream::config::Builder::from(&config);
+            let builder = endpoint.into_iter().fold(builder, |builder, endpoint| builder.endpoint_url(endpoint));
+            Client::from_conf(builder.interceptor(AskLeave(Arc::clone(&self.leave))).build())
+        })
     }
 
     pub(super) fn source(&self, scope: &Scope, urgency: Urgency) -> Fleets {
-        Fleets { client: self.client(scope, &Place::of(scope)), way: self.way(scope, urgency) }
+        Fleets { client: self.client(scope, Session::Reads), way: self.way(scope, urgency) }
     }
 
     fn way(&self, scope: &Scope, urgency: Urgency) -> Way {
@@ -269,6 +259,7 @@ impl AppStream {
             }
             *evicted = now;
         }
+        self.clients.evict(now, UNUSED_AFTER);
         self.fleets.evict();
         self.images.evict();
         lock(&self.tags).retain(|_, tags| age(tags.used, now) < UNUSED_AFTER);
@@ -277,9 +268,7 @@ impl AppStream {
 
 impl AwsPort<FleetKind> for AppStream {
     async fn scope(&self, object: &Fleet) -> Result<Scope, ScopeError> {
-        let common = &object.spec.common;
-        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-        self.accounts.resolve(namespace, common.account.as_ref(), common.region.as_ref()).await
+        self.accounts.scope_of::<FleetKind>(object).await
     }
 
     async fn observe(&self, scope: &Scope, object: &Fleet, ask: Ask<'_, FleetLook>) -> Result<FleetState, AwsError> {
@@ -294,7 +283,7 @@ impl AwsPort<FleetKind> for AppStream {
     async fn strays(&self, scope: &Scope, claimed: &BTreeSet<Arn>) -> Result<Vec<Stray>, AwsError> {
         let all = self.fleets(scope, (self.clock)()).await?;
         let place = Place::of(scope);
-        let (client, way) = (self.client(scope, &place), self.way(scope, Urgency::Routine));
+        let (client, way) = (self.client(scope, Session::Reads), self.way(scope, Urgency::Routine));
         let mut strays = Vec::new();
         for fleet in all.value.items.values().filter(|fleet| !claimed.contains(&fleet.arn)) {
             let tags = match self.read_tags(&client, &way, &place, &fleet.arn).await {
@@ -306,12 +295,6 @@ impl AwsPort<FleetKind> for AppStream {
             strays.push(Stray { arn: fleet.arn.clone(), tags });
         }
         Ok(strays)
-    }
-}
-
-impl Place {
-    fn of(scope: &Scope) -> Self {
-        Self { account: scope.account.as_str().into(), region: scope.region.as_str().into() }
     }
 }
 

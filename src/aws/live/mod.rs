@@ -5,6 +5,7 @@ mod appstream_read;
 mod appstream_write;
 mod errors;
 mod leave;
+mod place;
 mod request;
 pub(super) mod sts;
 mod translate;
