@@ -12,6 +12,7 @@ pub mod ownership;
 pub mod reason;
 pub mod report;
 pub mod schedule;
+pub mod secret;
 pub mod tags;
 pub mod unshown;
 
@@ -25,6 +26,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use crate::api::account::GrantTarget;
 use crate::api::common::PendingChange;
 use crate::api::{AccountName, Arn, Region};
+
+use secret::SecretWrite;
 
 pub use account::{Identity, Mandate, Refusal};
 pub use beside::{Beside, Face, KeyFound, KeyRef, KeySource, Neighbour, SecretText};
@@ -64,6 +67,10 @@ pub trait Kind: Clone + Debug + PartialEq + Send + Sync + 'static {
     /// The objects of its namespace that it rests on: a change of theirs is looked at at once.
     fn rests_on(_object: &Self::Object) -> Vec<Neighbour> {
         Vec::new()
+    }
+    /// The name of the Secret that it keeps in its namespace, if its kind keeps one.
+    fn secret(_object: &Self::Object) -> Option<String> {
+        None
     }
     /// The key of a Secret or ConfigMap of its namespace that a look asks for.
     fn key(_object: &Self::Object, _look: Self::Look) -> Option<KeyRef> {
@@ -149,6 +156,8 @@ pub enum Next<K: Kind> {
     Look(BTreeSet<K::Look>),
     /// Make exactly one AWS write, then look again.
     Send(K::Call),
+    /// Make exactly one write to the object's own Secret, then look again.
+    Keep(Box<SecretWrite>),
     /// Look again after this long: AWS is working, or something is waited for.
     Wait(Duration),
     /// Nothing to do until something changes, the resync, or this point in time.

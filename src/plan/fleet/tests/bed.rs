@@ -363,6 +363,7 @@ pub fn word(next: &Next<FleetKind>) -> String {
     match next {
         Next::Look(_) => "Look".into(),
         Next::Send(call) => call.operation().into(),
+        Next::Keep(write) => format!("{:?}", write.verb()),
         Next::Wait(_) => "Wait".into(),
         Next::Settled(_) => "Settled".into(),
         Next::Release => "Release".into(),
