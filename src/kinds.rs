@@ -6,10 +6,14 @@ use crate::aws::Leave;
 use crate::aws::accounts::Accounts;
 use crate::aws::live::AppStream;
 use crate::plan::fleet::FleetKind;
+use crate::plan::image_builder::ImageBuilderKind;
+use crate::plan::stack::StackKind;
 use crate::run::{Kinds, serve};
 
 /// Starts every kind.
 pub fn register(kinds: &mut Kinds, accounts: &Arc<Accounts>, leave: &Arc<dyn Leave>) {
     let appstream = Arc::new(AppStream::new(Arc::clone(accounts), Arc::clone(leave)));
     serve::<FleetKind, _>(kinds, Arc::clone(&appstream));
+    serve::<StackKind, _>(kinds, Arc::clone(&appstream));
+    serve::<ImageBuilderKind, _>(kinds, appstream);
 }

@@ -198,10 +198,13 @@ fn tags(input: &Json) -> Result<Vec<(String, String)>, Refusal> {
         let Some(key) = member("Key") else { break };
         let value = member("Value").unwrap_or_default();
         let fits = |text: &str, max: usize| {
-            text.chars().count() <= max && text.chars().all(|c| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c))
+            text.chars().count() <= max
+                && text.chars().all(|c| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c))
         };
         if key.is_empty() || !fits(&key, 128) || !fits(&value, 256) || n > 50 {
-            return Err(invalid(format!("1 validation error detected: 'tags.{n}.member' failed to satisfy constraint")));
+            return Err(invalid(format!(
+                "1 validation error detected: 'tags.{n}.member' failed to satisfy constraint"
+            )));
         }
         tags.push((key, value));
     }

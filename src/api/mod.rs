@@ -5,7 +5,9 @@ pub mod common;
 pub mod definition;
 pub mod fleet;
 pub mod form;
+pub mod image_builder;
 pub mod schema;
+pub mod stack;
 pub mod text;
 
 pub use account::{Account, AccountSpec, AccountStatus};
@@ -13,6 +15,8 @@ pub use common::{
     AdoptionPolicy, Common, DeletionPolicy, Impact, Intent, ManagementPolicy, PendingChange, RecreatePolicy,
 };
 pub use fleet::{Fleet, FleetSettings, FleetSpec, FleetStatus};
+pub use image_builder::{BuilderSettings, ImageBuilder, ImageBuilderSpec, ImageBuilderStatus};
+pub use stack::{Stack, StackSettings, StackSpec, StackStatus};
 pub use text::{AccountName, Arn, AwsName, Region};
 
 /// The finalizer on every object that may own something in AWS.

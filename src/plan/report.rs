@@ -266,6 +266,7 @@ pub fn news<K: Life>(input: &Input<'_, K>, action: &'static str, verdict: &Verdi
             Waiting::QuotaExceeded
             | Waiting::AccessDenied
             | Waiting::FleetErrors
+            | Waiting::ImageBuilderErrors
             | Waiting::DeletionProtected
             | Waiting::DependencyNotReady
             | Waiting::UnknownState,

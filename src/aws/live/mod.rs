@@ -1,7 +1,10 @@
 //! The real AWS, by AWS's own SDK: the only modules that name an `aws_sdk` crate.
 
 mod appstream;
+mod appstream_builders;
+mod appstream_list;
 mod appstream_read;
+mod appstream_stacks;
 mod appstream_write;
 mod errors;
 mod leave;
@@ -9,6 +12,8 @@ mod place;
 mod request;
 pub(super) mod sts;
 mod translate;
+mod translate_builder;
+mod translate_stack;
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -35,3 +40,7 @@ pub(super) fn https_client() -> SharedHttpClient {
 mod canned;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_builder;
+#[cfg(test)]
+mod tests_stack;
