@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::aws::Leave;
 use crate::aws::accounts::Accounts;
-use crate::aws::live::AppStream;
+use crate::aws::live::{AppStream, Lightsail};
 use crate::plan::fleet::FleetKind;
 use crate::plan::image_builder::ImageBuilderKind;
+use crate::plan::instance::InstanceKind;
 use crate::plan::stack::StackKind;
 use crate::run::{Kinds, serve};
 
@@ -16,4 +17,6 @@ pub fn register(kinds: &mut Kinds, accounts: &Arc<Accounts>, leave: &Arc<dyn Lea
     serve::<FleetKind, _>(kinds, Arc::clone(&appstream));
     serve::<StackKind, _>(kinds, Arc::clone(&appstream));
     serve::<ImageBuilderKind, _>(kinds, appstream);
+    let lightsail = Arc::new(Lightsail::new(Arc::clone(accounts), Arc::clone(leave)));
+    serve::<InstanceKind, _>(kinds, lightsail);
 }

@@ -172,10 +172,10 @@ pub enum Operator {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Allowance {
-    /// The kinds whose objects may live here: `Fleet`, `Stack`, `ImageBuilder`, `Instance`, `AccessGrant`; 1 to 16.
+    /// The kinds whose objects may live here: `Fleet`, `Stack`, `ImageBuilder`, `Instance`, `AccessGrant`; 1 to 5.
     /// Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "set"))]
+    #[schemars(length(min = 1, max = 5), extend("x-kubernetes-list-type" = "set"))]
     pub kinds: Option<BTreeSet<AllowedKind>>,
     /// Whether resources that exist already may be taken over (`adoptionPolicy: IfExists`). Default: false.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -221,10 +221,10 @@ impl AllowedKind {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AllowedGrants {
-    /// The targets that a grant may have: `LightsailInstance`, `GameLiftInstance`, `GameLiftCompute`; at most 8.
+    /// The targets that a grant may have: `LightsailInstance`, `GameLiftInstance`, `GameLiftCompute`; at most 3.
     /// Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "set"))]
+    #[schemars(length(max = 3), extend("x-kubernetes-list-type" = "set"))]
     pub targets: Option<BTreeSet<GrantTarget>>,
     /// Whether a grant may name a target that is no object of its namespace: a machine by its name in AWS, and anything of
     /// GameLift. Default: false.

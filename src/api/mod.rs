@@ -6,6 +6,7 @@ pub mod definition;
 pub mod fleet;
 pub mod form;
 pub mod image_builder;
+pub mod instance;
 pub mod schema;
 pub mod stack;
 pub mod text;
@@ -16,8 +17,9 @@ pub use common::{
 };
 pub use fleet::{Fleet, FleetSettings, FleetSpec, FleetStatus};
 pub use image_builder::{BuilderSettings, ImageBuilder, ImageBuilderSpec, ImageBuilderStatus};
+pub use instance::{Instance, InstanceSpec, InstanceStatus};
 pub use stack::{Stack, StackSettings, StackSpec, StackStatus};
-pub use text::{AccountName, Arn, AwsName, Region};
+pub use text::{AccountName, Arn, AwsName, LightsailName, Region};
 
 /// The finalizer on every object that may own something in AWS.
 pub const FINALIZER: &str = "windlass.dev/finalizer";

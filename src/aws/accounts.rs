@@ -367,6 +367,7 @@ fn who(mandate: &Mandate) -> Who {
 fn endpoint(endpoints: &Endpoints, service: Service) -> Option<&String> {
     let own = match service {
         Service::AppStream => &endpoints.appstream,
+        Service::Lightsail => &endpoints.lightsail,
         Service::Sts => &endpoints.sts,
     };
     own.as_ref().or(endpoints.all.as_ref())

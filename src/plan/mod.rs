@@ -7,6 +7,7 @@ pub mod beside;
 pub mod conditions;
 pub mod fleet;
 pub mod image_builder;
+pub mod instance;
 pub mod leave;
 pub mod life;
 pub mod looked;
@@ -291,6 +292,8 @@ pub enum Class {
     Busy,
     /// A quota is reached.
     QuotaExceeded,
+    /// The account, or a Region of it, is not set up or verified yet: AWS is at it, for minutes to hours.
+    AccountPending,
     /// The identity may not do this.
     AccessDenied,
     /// The request can never succeed as it is.
@@ -306,9 +309,13 @@ impl Class {
     pub fn is_final(self) -> bool {
         match self {
             Self::Rejected | Self::QuotaExceeded | Self::AccessDenied | Self::NotFound => true,
-            Self::AlreadyExists | Self::InUse | Self::Throttled | Self::Busy | Self::Unavailable | Self::NotSent => {
-                false
-            }
+            Self::AlreadyExists
+            | Self::InUse
+            | Self::Throttled
+            | Self::Busy
+            | Self::AccountPending
+            | Self::Unavailable
+            | Self::NotSent => false,
         }
     }
 }

@@ -41,6 +41,14 @@ pub enum Waiting {
     DeletionProtected,
     /// AWS reports a state that this version does not know.
     UnknownState,
+    /// AWS took a create and did not carry it out: it is tried again, less and less often.
+    CreateFailed,
+    /// The AWS account, or a Region of it, is not set up or verified yet.
+    AccountPending,
+    /// Something else keeps starting or stopping it: it is set right less and less often.
+    PowerContested,
+    /// A deletion waits, because AWS would destroy automatic snapshots with the instance.
+    AutoSnapshotsKept,
 }
 
 /// Why only an edit or a person can help.
@@ -64,6 +72,10 @@ pub enum Stall {
     ImmutableDiffers,
     /// The image does not exist, is not AVAILABLE, or does not fit.
     ImageNotUsable,
+    /// Blueprint, bundle, zone or addresses are not in AWS's catalogue, or do not fit each other.
+    CatalogueMismatch,
+    /// The operator may not read the Secret or ConfigMap that the spec names.
+    SecretsNotPermitted,
     /// It was deleted in AWS and `recreatePolicy` is `Never`.
     DeletedOutOfBand,
     /// AWS reports the same errors for ten minutes.

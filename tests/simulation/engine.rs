@@ -21,6 +21,7 @@ use windlass::engine::stage::Stage;
 use windlass::engine::{Engine, EngineSettings, Herald, Parts};
 use windlass::lease::LeaseState;
 use windlass::plan::fleet::{FleetCall, FleetFacts, FleetKind, FleetLook, FleetState, ImageFacts, Power, Tagged};
+use windlass::plan::looked::Looked;
 use windlass::plan::{Allow, Class, News, Scope, ownership};
 use windlass::telemetry::Metrics;
 
@@ -120,9 +121,9 @@ impl AwsPort<FleetKind> for Aws {
             }),
             tags: Some(Tagged { began, tags: ownership::tags::<FleetKind>(scope, object) }),
             image: Some(Some(image)),
-            stacks: Some(Vec::new()),
-            sessions: Some(Vec::new()),
-            applications: Some(BTreeSet::new()),
+            stacks: Some(Looked::Found(Vec::new())),
+            sessions: Some(Looked::Found(Vec::new())),
+            applications: Some(Looked::Found(BTreeSet::new())),
         })
     }
 

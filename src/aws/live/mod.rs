@@ -8,6 +8,10 @@ mod appstream_stacks;
 mod appstream_write;
 mod errors;
 mod leave;
+mod lightsail;
+mod lightsail_read;
+mod lightsail_translate;
+mod lightsail_write;
 mod place;
 mod request;
 pub(super) mod sts;
@@ -20,6 +24,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 pub use appstream::AppStream;
+pub use lightsail::Lightsail;
 pub(super) use request::Way;
 
 /// One HTTPS client for all services and Regions: the trusted roots are loaded once, and connections are kept in one pool.

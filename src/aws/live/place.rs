@@ -15,7 +15,7 @@ use crate::plan::{Identity, Scope};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     account: Arc<str>,
-    region: Arc<str>,
+    pub(super) region: Arc<str>,
     /// uid and version of the Account object; `None` is the operator's own identity.
     viewer: Option<(Arc<str>, i64)>,
 }

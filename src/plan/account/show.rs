@@ -73,6 +73,7 @@ fn verdict(account: &Account, others: &[&str], found: &Found, now: Timestamp) ->
                 | Class::AlreadyExists
                 | Class::InUse
                 | Class::Busy
+                | Class::AccountPending
                 | Class::QuotaExceeded
                 | Class::Unavailable
                 | Class::NotSent => Verdict::Working(Waiting::AwsUnavailable, text.clone()),
