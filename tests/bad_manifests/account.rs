@@ -154,8 +154,8 @@ spec:
     kinds: [Fleet, Instance, AccessGrant]
     adoption: true
     foreignFleets: true
-    passRoles: ['*', 'arn:aws:iam::*:role/stream-*', 'arn:*:iam::123456789012:role/a']
-    grants: {targets: [GameLiftCompute, LightsailInstance], unmanaged: true, maxDuration: 1h30m}
+    passRoles: ['*', 'arn:*:iam::123456789012:role/a', 'arn:aws:iam::*:role/stream-*']
+    grants: {targets: [LightsailInstance, GameLiftCompute], unmanaged: true, maxDuration: 1h30m}
   limits: {requestsPerSecond: 10, burst: 5}
 ",
 );
