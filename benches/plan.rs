@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         partition: "aws".into(),
         region: "eu-central-1".parse()?,
         allow: Allow::default(),
+        identity: Default::default(),
     };
     let (mut object, state) = settled(&scope, now)?;
     let seen = Seen::Found(state);

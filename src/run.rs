@@ -1,5 +1,7 @@
 //! The composition root: the only place that knows which AWS and which API server are real.
 
+mod accounts;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +10,12 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::core::NamespaceResourceScope;
-use kube::{Client, Resource};
+use kube::{Client, Resource, ResourceExt};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
-use crate::aws::accounts::Accounts;
+use crate::aws::accounts::{AccountBook, Accounts};
 use crate::aws::codes::Service;
 use crate::aws::gate::{Access, BucketKey, Gate, GateObserver, Limits};
 use crate::aws::{AwsPort, Leave};
@@ -21,10 +23,11 @@ use crate::engine::events::{ClusterEvents, Events, events};
 use crate::engine::live::{LiveKube, sights};
 use crate::engine::neighbourhood::Neighbourhood;
 use crate::engine::stage::Stage;
-use crate::engine::{Engine, EngineSettings, Herald, Parts, sweep};
+use crate::engine::{Engine, EngineSettings, Herald, KubePort, Parts, sweep};
 use crate::kinds;
 use crate::kube_client::{Clients, cluster_id};
 use crate::lease::{ClusterLease, Contender, Lease, LeaseState};
+use crate::plan::account::{Book, Judgement, Wish};
 use crate::plan::{Class, Kind, News};
 use crate::settings::RunSettings;
 use crate::telemetry::server::{Answers, Server};
@@ -82,8 +85,25 @@ pub async fn run(settings: RunSettings, shutdown: impl Future<Output = ()>) -> R
     let gate = Arc::new(Gate::new(Limits::default(), Arc::new(Watched(metrics.clone()))));
     let clock = Arc::new(Timestamp::now);
     let accounts = Accounts::from_environment(cluster, settings.region.clone(), gate, clock).await;
-    let accounts = Arc::new(accounts.requiring_account(settings.require_account));
+    let book = AccountBook::unread();
+    let accounts = Arc::new(accounts.requiring_account(settings.require_account).with_book(book.clone()));
     let leave: Arc<dyn Leave> = Arc::new(lease.clone());
+    let (objects, seen) = watch::channel(accounts::Objects::new());
+    let mut background = JoinSet::new();
+    background.spawn(accounts::keep_book(clients.watches.clone(), book.clone(), objects));
+    let reporter = accounts::Reporter {
+        client: clients.requests.clone(),
+        accounts: Arc::clone(&accounts),
+        leave: Arc::clone(&leave),
+        herald: Arc::new(herald.clone()),
+        every: settings.resync,
+    };
+    background.spawn(reporter.run(seen, lease.watch()));
+    // Nothing is resolved before it is known which Accounts there are.
+    let listed = tokio::select! {
+        () = accounts::listed(&book) => true,
+        () = &mut shutdown => false,
+    };
     let mut kinds = Kinds {
         clients,
         settings: settings.clone(),
@@ -97,16 +117,21 @@ pub async fn run(settings: RunSettings, shutdown: impl Future<Output = ()>) -> R
         stage: stage(),
         neighbourhood: Arc::default(),
         tasks: JoinSet::new(),
-        background: JoinSet::new(),
+        background,
         drains: Vec::new(),
     };
-    kinds::register(&mut kinds, &accounts, &leave);
-    // Every kind has a gate of its own by now.
-    readiness.open(CACHES);
+    if listed {
+        kinds::register(&mut kinds, &accounts, &leave);
+        // Every kind has a gate of its own by now.
+        readiness.open(CACHES);
+    }
     let Kinds { mut tasks, mut background, drains, herald, .. } = kinds;
     drop(herald);
 
     tokio::select! {
+        biased;
+        // Who was told to end before anything began has nothing to wait for.
+        () = std::future::ready(()), if !listed => {}
         () = &mut shutdown => {}
         ended = tasks.join_next() => {
             warn!("a part of the controller ended by itself: {}", ended.is_some());
@@ -188,6 +213,7 @@ where
     kinds.heartbeat.ask(move || turns.upgrade()?.stuck());
     let drained = Arc::clone(&engine);
     kinds.drains.push(Box::new(move || drained.drain()));
+    kinds.background.spawn(look_where_accounts_change(Arc::clone(&engine), Arc::clone(&kinds.accounts)));
     let mut leads = kinds.leads.clone();
     let accounts = Arc::clone(&kinds.accounts);
     kinds.background.spawn(async move {
@@ -203,6 +229,27 @@ where
             engine.sweep(home.ok()).await;
         }
     });
+}
+
+/// Looks at the objects that live elsewhere, or may ask for other things, since the Accounts have changed.
+async fn look_where_accounts_change<K: Kind, P: KubePort<K>, A: AwsPort<K>>(
+    engine: Arc<Engine<K, P, A>>,
+    accounts: Arc<Accounts>,
+) {
+    let mut changes = accounts.book().changes();
+    let mut before = changes.borrow_and_update().clone();
+    while changes.changed().await.is_ok() {
+        let after = changes.borrow_and_update().clone();
+        let judged = |book: &Option<Arc<Book>>, object: &K::Object| -> Option<Judgement> {
+            let namespace = object.namespace().unwrap_or_default();
+            let (account, region) = K::place(object);
+            let wish = Wish { kind: K::NAME, namespace: &namespace, account, region };
+            Some(book.as_ref()?.judge(&wish, accounts.house()))
+        };
+        let due = engine.look_again_where(|object| judged(&before, object) != judged(&after, object));
+        info!(kind = K::NAME, due, "the Accounts have changed");
+        before = after;
+    }
 }
 
 fn watched<K>(

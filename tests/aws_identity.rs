@@ -14,6 +14,7 @@ use simulator::{Fault, FaultEffect, Settings, World};
 
 use windlass::aws::accounts::Accounts;
 use windlass::aws::gate::{Gate, Limits, Unobserved};
+use windlass::plan::account::Wish;
 
 /// Says who it is. Run by the other tests in a process of its own.
 #[tokio::test]
@@ -21,7 +22,7 @@ use windlass::aws::gate::{Gate, Limits, Unobserved};
 async fn child() {
     let gate = Arc::new(Gate::new(Limits::default(), Arc::new(Unobserved)));
     let accounts = Accounts::from_environment("cluster-1".to_owned(), None, gate, Arc::new(Timestamp::now)).await;
-    match accounts.resolve("team-a", None, None).await {
+    match accounts.resolve(&Wish { kind: "Fleet", namespace: "team-a", account: None, region: None }).await {
         Ok(scope) => println!("is {} {} {}", scope.partition, scope.account, scope.region),
         Err(error) => println!("is nobody: {error}"),
     }

@@ -19,6 +19,7 @@ use windlass::aws::accounts::Accounts;
 use windlass::aws::gate::{Gate, Limits, Unobserved, Urgency};
 use windlass::aws::live::AppStream;
 use windlass::aws::{Ask, AwsError, AwsPort, Leave, Reply};
+use windlass::plan::account::Wish;
 use windlass::plan::fleet::*;
 use windlass::plan::looked::Looked;
 use windlass::plan::{Class, Scope};
@@ -72,7 +73,8 @@ impl Bench {
             SharedAsyncSleep::new(TokioSleep::new()),
             Credentials::from_keys(id, secret, None),
         );
-        let scope = accounts.resolve("team-a", None, None).await.unwrap();
+        let scope =
+            accounts.resolve(&Wish { kind: "Fleet", namespace: "team-a", account: None, region: None }).await.unwrap();
         assert_eq!((scope.account.as_str(), scope.partition.as_str()), (ACCOUNT, "aws"));
         let appstream = AppStream::new(Arc::new(accounts), Arc::new(Granted));
         Self { world, appstream, clock, scope }

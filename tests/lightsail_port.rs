@@ -22,6 +22,7 @@ use windlass::aws::accounts::Accounts;
 use windlass::aws::gate::{Gate, Limits, Unobserved, Urgency};
 use windlass::aws::live::Lightsail;
 use windlass::aws::{Ask, AwsError, AwsPort, Leave, Reply};
+use windlass::plan::account::Wish;
 use windlass::plan::instance::*;
 use windlass::plan::{Answered, Beside, Class, Failure, Input, Kind, Next, Scope, SecretText, Seen};
 
@@ -74,7 +75,10 @@ impl Bench {
             SharedAsyncSleep::new(TokioSleep::new()),
             Credentials::from_keys(id, secret, None),
         );
-        let scope = accounts.resolve("team-a", None, None).await.unwrap();
+        let scope = accounts
+            .resolve(&Wish { kind: "Instance", namespace: "team-a", account: None, region: None })
+            .await
+            .unwrap();
         let lightsail = Lightsail::new(Arc::new(accounts), Arc::new(Granted));
         Self { world, lightsail, clock, scope }
     }

@@ -25,6 +25,7 @@ use windlass::aws::accounts::Accounts;
 use windlass::aws::gate::{Gate, Limits, Unobserved, Urgency};
 use windlass::aws::live::AppStream;
 use windlass::aws::{Ask, AwsPort, Leave};
+use windlass::plan::account::Wish;
 use windlass::plan::conditions::find;
 use windlass::plan::fleet::{FleetCall, FleetCreate, FleetKind};
 use windlass::plan::image_builder::ImageBuilderKind;
@@ -83,7 +84,8 @@ impl Bench {
             SharedAsyncSleep::new(TokioSleep::new()),
             Credentials::from_keys(id, secret, None),
         );
-        let scope = accounts.resolve("team-a", None, None).await.unwrap();
+        let scope =
+            accounts.resolve(&Wish { kind: "Fleet", namespace: "team-a", account: None, region: None }).await.unwrap();
         let appstream = AppStream::new(Arc::new(accounts), Arc::new(Granted));
         Self { world, appstream, clock, scope }
     }

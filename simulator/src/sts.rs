@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::clock::later;
 use crate::place::PlaceKey;
+use crate::roles::{self, RoleSession};
 use crate::wire::auth::account_of;
 use crate::wire::{Refusal, Signature, Value, map};
 use crate::world::State;
@@ -45,7 +46,15 @@ pub(crate) struct Issued {
     arn: String,
     user_id: String,
     root_key: String,
+    role: String,
     expires_at: Timestamp,
+}
+
+impl Issued {
+    /// The ARN of the role that they are of.
+    pub(crate) fn role(&self) -> &str {
+        &self.role
+    }
 }
 
 pub(crate) fn knows(operation: &str) -> bool {
@@ -101,7 +110,7 @@ pub(crate) fn act(
     }
 }
 
-/// Any role may be assumed by anybody; who may not is a matter for the fault script.
+/// A session of a role, by its trust policy.
 fn assume(state: &mut State, input: &Json, caller: &Caller, now: Timestamp) -> Result<Value, Refusal> {
     let role_arn = required(input, "RoleArn")?;
     let session = required(input, "RoleSessionName")?;
@@ -132,9 +141,23 @@ fn assume(state: &mut State, input: &Json, caller: &Caller, now: Timestamp) -> R
             )));
         }
     };
+    let external_id = input["ExternalId"].as_str();
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
+    if external_id.is_some_and(|id| !(2..=1224).contains(&id.len()) || !id.chars().all(fits)) {
+        let rule = "Member must satisfy regular expression pattern: [\\w+=,.@:\\/-]*";
+        return Err(invalid(format!("1 validation error detected: 'externalId' failed to satisfy constraint: {rule}")));
+    }
+    let tags = tags(input)?;
+    roles::trusts(state, role_arn, &caller.arn, external_id, !tags.is_empty())?;
     let secret: String = (0..40).map(|_| char::from(state.rng.random_range(b'a'..=b'z'))).collect();
     // The key carries the account, so that it means the same after a reset of the world.
-    let access_key = format!("ASIA{account}{:04X}", state.rng.random::<u16>());
+    let access_key = loop {
+        let key = format!("ASIA{account}{:04X}", state.rng.random::<u16>());
+        let taken = |issued: &Issued| issued.expires_at > now;
+        if !state.issued.get(&key).is_some_and(taken) {
+            break key;
+        }
+    };
     let role_id = format!("AROA{:016X}", crate::place::mix(role_arn.bytes().map(u64::from).sum()));
     let expires_at = later(now, Duration::from_secs(seconds));
     let issued = Issued {
@@ -142,8 +165,11 @@ fn assume(state: &mut State, input: &Json, caller: &Caller, now: Timestamp) -> R
         arn: format!("arn:{}:sts::{account}:assumed-role/{role}/{session}", parts[1]),
         user_id: format!("{role_id}:{session}"),
         root_key: if caller.root_key.is_empty() { access_key.clone() } else { caller.root_key.clone() },
+        role: role_arn.to_owned(),
         expires_at,
     };
+    let session = RoleSession { role: role_arn.to_owned(), arn: issued.arn.clone(), tags, by: caller.arn.clone() };
+    state.role_sessions.push(session);
     let answer = map([
         (
             "Credentials",
@@ -162,6 +188,27 @@ fn assume(state: &mut State, input: &Json, caller: &Caller, now: Timestamp) -> R
     ]);
     state.issued.insert(access_key, issued);
     Ok(answer)
+}
+
+/// The session's tags. At most 50, with keys and values as `tagKeyType` and `tagValueType` of the API model allow.
+fn tags(input: &Json) -> Result<Vec<(String, String)>, Refusal> {
+    let mut tags = Vec::new();
+    for n in 1.. {
+        let member = |name: &str| input[format!("Tags.member.{n}.{name}").as_str()].as_str().map(str::to_owned);
+        let Some(key) = member("Key") else { break };
+        let value = member("Value").unwrap_or_default();
+        let fits = |text: &str, max: usize| {
+            text.chars().count() <= max
+                && text.chars().all(|c| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c))
+        };
+        if key.is_empty() || !fits(&key, 128) || !fits(&value, 256) || n > 50 {
+            return Err(invalid(format!(
+                "1 validation error detected: 'tags.{n}.member' failed to satisfy constraint"
+            )));
+        }
+        tags.push((key, value));
+    }
+    Ok(tags)
 }
 
 fn required<'a>(input: &'a Json, member: &str) -> Result<&'a str, Refusal> {

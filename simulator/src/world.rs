@@ -19,6 +19,7 @@ use crate::faults::{Fault, FaultEffect, Script};
 use crate::in_process::InProcess;
 use crate::lightsail;
 use crate::place::{Place, PlaceKey, Timeline, uuid};
+use crate::roles::{self, Role, RoleSession};
 use crate::settings::Settings;
 use crate::sts::{self, Caller, Issued};
 use crate::violations::{self, Rule, Violation};
@@ -169,6 +170,8 @@ pub(crate) struct State {
     pub(crate) images: Vec<ImageSeed>,
     pub(crate) streams: BTreeMap<String, StreamingUrl>,
     pub(crate) issued: BTreeMap<String, Issued>,
+    pub(crate) roles: BTreeMap<String, Role>,
+    pub(crate) role_sessions: Vec<RoleSession>,
     pub(crate) faults: Script,
     pub(crate) audit: Vec<AuditEntry>,
     pub(crate) violations: Vec<Violation>,
@@ -190,6 +193,8 @@ impl State {
             images: if settings.demo_images { seeds() } else { Vec::new() },
             streams: BTreeMap::new(),
             issued: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            role_sessions: Vec::new(),
             faults: Script::default(),
             audit: Vec::new(),
             violations: Vec::new(),
@@ -211,6 +216,8 @@ impl State {
             images: self.images.clone(),
             streams: self.streams.clone(),
             issued: self.issued.clone(),
+            roles: self.roles.clone(),
+            role_sessions: self.role_sessions.clone(),
             faults: self.faults.clone(),
             audit: self.audit.clone(),
             violations: self.violations.clone(),
@@ -338,7 +345,15 @@ impl State {
             return Err(auth::wrong_service(incoming.service.signing_name()));
         }
         let caller = sts::caller(self, &signature, now)?;
-        if known { Ok(caller) } else { Err(Refusal::new("UnknownOperationException", "")) }
+        if !known {
+            return Err(Refusal::new("UnknownOperationException", ""));
+        }
+        // Whoever has credentials may ask whose they are, whatever policies say.
+        if incoming.operation != "GetCallerIdentity" {
+            let service = incoming.service.signing_name();
+            roles::permits(self, &caller.access_key, &caller.arn, service, &incoming.operation)?;
+        }
+        Ok(caller)
     }
 
     /// Takes a token out of the caller's bucket, which holds one second's worth and at least one.

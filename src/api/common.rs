@@ -14,8 +14,9 @@ use super::text::{AccountName, Region};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Common {
-    /// The `Account` object whose AWS account and role are used, 1 to 253 characters. Not available yet: leave it out, and
-    /// the operator's own AWS identity is used.
+    /// The `Account` object whose AWS account and role are used, 1 to 253 characters. Default: the default Account, or the
+    /// operator's own AWS identity while there is no Account at all. It may be set on an object that had none, if that is
+    /// where the resource is; once set it cannot be changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountName>,
     /// The AWS Region, such as `eu-central-1`, 1 to 32 characters. Default: the operator's own (`--region`). It may be set
@@ -48,6 +49,13 @@ pub struct Common {
     /// waits until this is false. Default: false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_protection: Option<bool>,
+}
+
+impl Common {
+    /// The Account and the Region that are named.
+    pub fn place(&self) -> (Option<&AccountName>, Option<&Region>) {
+        (self.account.as_ref(), self.region.as_ref())
+    }
 }
 
 /// What happens in AWS when the object is deleted. Default `Delete`.

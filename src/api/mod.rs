@@ -1,5 +1,6 @@
 //! What users write and read: the custom resources, and the shapes common to all of them.
 
+pub mod account;
 pub mod common;
 pub mod definition;
 pub mod fleet;
@@ -10,6 +11,7 @@ pub mod schema;
 pub mod stack;
 pub mod text;
 
+pub use account::{Account, AccountSpec, AccountStatus};
 pub use common::{
     AdoptionPolicy, Common, DeletionPolicy, Impact, Intent, ManagementPolicy, PendingChange, RecreatePolicy,
 };

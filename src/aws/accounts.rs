@@ -1,8 +1,13 @@
 //! Which AWS account and Region an object lives in, and by which identity it is reached.
 //!
-//! Account objects come later. Until then there is one identity, the operator's own, and it may be used by every namespace,
-//! for what the operator itself makes.
+//! Account objects say who may live where ([`crate::plan::account`]); while there is none, the operator's own identity serves
+//! every namespace, for what the operator itself makes.
 
+mod book;
+mod caller;
+mod sessions;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,15 +21,21 @@ use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
+use kube::ResourceExt;
 
 use super::AwsError;
-use super::batch::{Clock, age, lock};
+use super::batch::{Clock, lock};
 use super::codes::Service;
-use super::gate::{Gate, Urgency};
+use super::gate::{BURST, CEILING, Gate, Limits, Urgency};
 use super::live::sts::{CallerIdentity, caller_identity};
 use super::live::{Way, https_client};
-use crate::api::{AccountName, Region};
-use crate::plan::{Allow, Scope};
+use crate::api::Region;
+use crate::api::account::{Endpoints, RequestLimits};
+use crate::plan::account::{Entry, Found, House, Judgement, Wish};
+use crate::plan::{Allow, Class, Identity, Kind, Mandate, Refusal, Scope};
+pub use book::AccountBook;
+use caller::Caller;
+use sessions::{Bound, Means, Sessions};
 
 /// How long a request may take, connection and all. [`crate::plan::UNCERTAINTY`] builds on it.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,43 +46,52 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const CREDENTIALS_RESERVE: Duration = Duration::from_secs(60);
 /// How long loading credentials may take; a chain that ends at IMDS tries for several seconds.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the account of an identity is believed: an identity practically never changes its account, but whoever
-/// swaps the operator's credentials must not find fleets made again elsewhere for long. Twelve requests an hour.
-const IDENTITY_LASTS: Duration = Duration::from_secs(300);
-/// How long a refusal to say who we are is told again without asking: a thousand objects ask at once.
-const REFUSAL_LASTS: Duration = Duration::from_secs(5);
-
 /// The seam between objects and AWS identities.
 pub struct Accounts {
     base: SdkConfig,
     cluster: String,
-    region: Option<Region>,
-    account_required: bool,
+    house: House,
     clock: Clock,
     gate: Arc<Gate>,
-    identity: Mutex<Identity>,
-    asking: tokio::sync::Mutex<()>,
+    book: AccountBook,
+    callers: Mutex<HashMap<Who, Arc<Caller>>>,
+    sessions: Sessions,
+    paces: Mutex<BTreeMap<String, Pace>>,
 }
 
-#[derive(Default)]
-struct Identity {
-    known: Option<(CallerIdentity, Timestamp)>,
-    refused: Option<(AwsError, Timestamp)>,
+/// An identity: the operator's own, or that of an Account at one version.
+type Who = Option<(String, i64)>;
+
+/// What an Account says of the speed of its AWS account, by the Account's name.
+struct Pace {
+    account_id: String,
+    limits: Option<Limits>,
+}
+
+/// For which requests a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Session {
+    /// Reads, which many objects share.
+    Reads,
+    /// Writes of one namespace, and reads that are nobody else's.
+    Writes,
+}
+
+/// How a service is reached.
+pub(super) struct Reach {
+    /// The SDK's settings.
+    pub config: SdkConfig,
+    /// The service's address, where the Account gives one.
+    pub endpoint: Option<String>,
 }
 
 /// Why an object has no place in AWS.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
-    /// The namespace may not use this account.
-    #[error("account `{0}` may not be used: Account objects are not available yet, leave `account` out")]
-    NotAllowed(AccountName),
-    /// The operator was started so that its own identity serves nobody.
-    #[error("the operator runs with --require-account, and Account objects are not available yet")]
-    AccountRequired,
-    /// No Region is set anywhere.
-    #[error("no AWS Region is known: set `region`, or start the operator with --region or AWS_REGION")]
-    NoRegion,
-    /// AWS did not say who we are.
+    /// It may not live where it says.
+    #[error(transparent)]
+    NotAllowed(#[from] Refusal),
+    /// AWS did not say who we are, or nothing can be said yet.
     #[error(transparent)]
     Aws(#[from] AwsError),
 }
@@ -127,55 +147,99 @@ impl Accounts {
         Self {
             base,
             cluster,
-            region,
-            account_required: false,
+            house: House { region, account_required: false },
             clock,
             gate,
-            identity: Mutex::default(),
-            asking: tokio::sync::Mutex::default(),
+            book: AccountBook::empty(),
+            callers: Mutex::default(),
+            sessions: Sessions::default(),
+            paces: Mutex::default(),
         }
     }
 
     /// Whether every object needs an Account object (`--require-account`): then none is reached by the operator's own
     /// identity.
     pub fn requiring_account(mut self, required: bool) -> Self {
-        self.account_required = required;
+        self.house.account_required = required;
         self
     }
 
-    /// Where an object of `namespace` lives that asks for this account and Region.
+    /// Resolves by this book; without it, there is no Account object.
+    pub fn with_book(mut self, book: AccountBook) -> Self {
+        self.book = book;
+        self
+    }
+
+    /// What Account objects there are.
+    pub fn book(&self) -> &AccountBook {
+        &self.book
+    }
+
+    /// What the operator was told at its start.
+    pub fn house(&self) -> &House {
+        &self.house
+    }
+
+    /// Where an object lives.
     ///
     /// # Errors
     /// When it may not live there, or AWS does not say who we are.
-    pub async fn resolve(
-        &self,
-        _namespace: &str,
-        account: Option<&AccountName>,
-        region: Option<&Region>,
-    ) -> Result<Scope, ScopeError> {
-        if let Some(account) = account {
-            return Err(ScopeError::NotAllowed(account.clone()));
-        }
-        if self.account_required {
-            return Err(ScopeError::AccountRequired);
-        }
-        let region = region.or(self.region.as_ref()).ok_or(ScopeError::NoRegion)?;
-        let identity = self.identity(region).await?;
-        Ok(Scope {
-            cluster: self.cluster.clone(),
-            account: identity.account,
-            partition: identity.partition,
-            region: region.clone(),
-            allow: Allow::default(),
-        })
+    pub async fn scope_of<K: Kind>(&self, object: &K::Object) -> Result<Scope, ScopeError> {
+        let namespace = object.namespace().unwrap_or_default();
+        let (account, region) = K::place(object);
+        self.resolve(&Wish { kind: K::NAME, namespace: &namespace, account, region }).await
     }
 
-    /// Where an object lives that names neither account nor Region.
+    /// Where an object with this wish lives. What is refused costs no request to AWS.
+    ///
+    /// # Errors
+    /// When it may not live there, or AWS does not say who we are.
+    pub async fn resolve(&self, wish: &Wish<'_>) -> Result<Scope, ScopeError> {
+        let book = self.book.now().ok_or_else(|| not_yet("the Account objects"))?;
+        let (entry, region) = match book.judge(wish, &self.house) {
+            Judgement::Own(region) => {
+                let caller = self.caller(None, || self.own_identity(&region)).await?;
+                return Ok(self.scope(caller, region, Allow::own(), Identity::Own));
+            }
+            Judgement::In(entry, region) => (entry, region),
+            Judgement::Refused(refusal) => return Err(refusal.into()),
+            Judgement::NotYet => return Err(not_yet("the namespaces").into()),
+        };
+        let mandate = Arc::new(entry.mandate(wish.namespace));
+        let caller = self.caller_of(&entry, &mandate, &region).await?;
+        match entry.mismatch(&caller.account) {
+            Some(refusal) => Err(refusal.into()),
+            None => Ok(self.scope(caller, region, entry.allow(), Identity::Account(mandate))),
+        }
+    }
+
+    /// Where an object lives that names neither account nor Region, while there is no Account object.
     ///
     /// # Errors
     /// When there is no such place, or AWS does not say who we are.
     pub async fn home(&self) -> Result<Scope, ScopeError> {
-        self.resolve("", None, None).await
+        self.resolve(&Wish { kind: "", namespace: "", account: None, region: None }).await
+    }
+
+    /// Who an Account's identity is, for its status.
+    pub async fn found(&self, entry: &Entry) -> Found {
+        let region = entry.spec.as_ref().ok().and_then(|spec| spec.region.as_ref());
+        let Some(region) = region.or(self.house.region.as_ref()) else {
+            return Found::Refused {
+                class: Class::Rejected,
+                text: Refusal::NoRegion.to_string(),
+                since: (self.clock)(),
+            };
+        };
+        let mandate = entry.mandate("");
+        let answer = self.caller_of(entry, &mandate, region).await;
+        let refused = lock(&self.callers).get(&who(&mandate)).and_then(|caller| caller.refused());
+        match (answer, refused) {
+            // An identity that is only remembered is no news.
+            (_, Some((error, since))) => Found::Refused { class: error.class, text: error.to_string(), since },
+            (Ok(CallerIdentity { account, arn, .. }), None) => Found::Caller { account_id: account, arn },
+            (Err(error), None) => Found::Refused { class: error.class, text: error.to_string(), since: (self.clock)() },
+        }
     }
 
     /// What the time is, by the clock that requests are signed by.
@@ -188,71 +252,146 @@ impl Accounts {
         Arc::clone(&self.gate)
     }
 
-    /// The SDK's settings for a scope: one identity, HTTP client and cache of credentials for all of them.
-    pub(super) fn config(&self, region: &Region) -> SdkConfig {
-        self.base.to_builder().region(aws_config::Region::new(region.as_str().to_owned())).build()
+    /// How a service is reached in a scope: by whose credentials, and where.
+    pub(super) fn reach(&self, scope: &Scope, session: Session, service: Service) -> Reach {
+        match &scope.identity {
+            Identity::Own => {
+                let inner = self.base.identity_cache().unwrap_or_else(identity_cache);
+                let bound = Bound { inner, identity: Identity::Own, session, book: self.book.clone() };
+                let config = self.base.to_builder().identity_cache(bound).region(sdk_region(&scope.region)).build();
+                Reach { config, endpoint: None }
+            }
+            Identity::Account(mandate) => Reach {
+                config: self.session(mandate, session, &scope.region),
+                endpoint: endpoint(&mandate.endpoints, service).cloned(),
+            },
+        }
     }
 
-    /// Who we are, asked at most every five minutes, by one caller at a time. An identity that was known is used on while it
-    /// cannot be asked for: what else is wrong shows in the calls that follow.
-    async fn identity(&self, region: &Region) -> Result<CallerIdentity, AwsError> {
-        let old = match self.remembered() {
-            Remembered::Known(identity) => return Ok(identity),
-            Remembered::Refused(refusal) => return Err(refusal),
-            Remembered::Old(identity) => Some(identity),
-            Remembered::Nothing => None,
-        };
-        let turn = match (&old, self.asking.try_lock()) {
-            (_, Ok(turn)) => turn,
-            // Somebody is asking already.
-            (Some(identity), Err(_)) => return Ok(identity.clone()),
-            (None, Err(_)) => self.asking.lock().await,
-        };
-        match self.remembered() {
-            Remembered::Known(identity) => return Ok(identity),
-            Remembered::Refused(refusal) => return Err(refusal),
-            Remembered::Old(_) | Remembered::Nothing => {}
-        }
-        let home = self.region.as_ref().unwrap_or(region);
-        let way = Way::new(Arc::clone(&self.gate), Service::Sts, "", home.as_str(), Urgency::Urgent);
-        let answer = caller_identity(&self.config(home), &way).await;
-        let now = (self.clock)();
-        let mut identity = lock(&self.identity);
-        let told = match answer {
-            Ok(answer) => {
-                *identity = Identity { known: Some((answer.clone(), now)), refused: None };
-                Ok(answer)
-            }
-            Err(refusal) => {
-                identity.refused = Some((refusal.clone(), now));
-                old.ok_or(refusal)
-            }
-        };
-        drop(identity);
-        drop(turn);
-        told
+    /// How many sessions of Accounts are remembered.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
     }
 
-    fn remembered(&self) -> Remembered {
-        let now = (self.clock)();
-        let identity = lock(&self.identity);
-        let refused = identity.refused.as_ref().filter(|(_, at)| age(*at, now) < REFUSAL_LASTS);
-        match (&identity.known, refused) {
-            (Some((known, at)), _) if age(*at, now) < IDENTITY_LASTS => Remembered::Known(known.clone()),
-            // Just refused: the old one goes on without another question.
-            (Some((known, _)), Some(_)) => Remembered::Known(known.clone()),
-            (Some((known, _)), None) => Remembered::Old(known.clone()),
-            (None, Some((refusal, _))) => Remembered::Refused(refusal.clone()),
-            (None, None) => Remembered::Nothing,
+    fn session(&self, mandate: &Mandate, session: Session, region: &Region) -> SdkConfig {
+        let sts = mandate.region.as_ref().or(self.house.region.as_ref()).unwrap_or(region);
+        let way = self.way_to_sts(sts);
+        let means = Means { base: &self.base, book: &self.book, cluster: &self.cluster, region: sts, way };
+        let config = self.sessions.config(mandate, session, means, (self.clock)());
+        config.into_builder().region(sdk_region(region)).build()
+    }
+
+    fn scope(&self, caller: CallerIdentity, region: Region, allow: Allow, identity: Identity) -> Scope {
+        Scope {
+            cluster: self.cluster.clone(),
+            account: caller.account,
+            partition: caller.partition,
+            region,
+            allow,
+            identity,
         }
+    }
+
+    async fn own_identity(&self, region: &Region) -> Result<CallerIdentity, AwsError> {
+        let home = self.house.region.as_ref().unwrap_or(region);
+        let config = self.base.to_builder().region(sdk_region(home)).build();
+        caller_identity(&config, None, &self.way_to_sts(home)).await
+    }
+
+    /// Who an Account's identity is, by the session of its shared reads.
+    async fn caller_of(&self, entry: &Entry, mandate: &Mandate, region: &Region) -> Result<CallerIdentity, AwsError> {
+        let sts = mandate.region.as_ref().or(self.house.region.as_ref()).unwrap_or(region);
+        let ask = || async {
+            let config = self.session(mandate, Session::Reads, sts);
+            let endpoint = endpoint(&mandate.endpoints, Service::Sts);
+            caller_identity(&config, endpoint.map(String::as_str), &self.way_to_sts(sts)).await
+        };
+        let caller = self.caller(who(mandate), ask).await?;
+        self.pace(entry, &caller.account);
+        Ok(caller)
+    }
+
+    async fn caller<F>(&self, who: Who, ask: impl FnOnce() -> F) -> Result<CallerIdentity, AwsError>
+    where
+        F: Future<Output = Result<CallerIdentity, AwsError>>,
+    {
+        let caller = {
+            let mut callers = lock(&self.callers);
+            if !callers.contains_key(&who) {
+                // A new version of an Account: what was known of the one before is of no use.
+                let uid = who.as_ref().map(|(uid, _)| uid);
+                callers.retain(|other, _| other.as_ref().map(|(uid, _)| uid) != uid || uid.is_none());
+                self.forget_the_gone(&mut callers);
+            }
+            Arc::clone(callers.entry(who).or_default())
+        };
+        caller.is(&self.clock, ask).await
+    }
+
+    fn forget_the_gone(&self, callers: &mut HashMap<Who, Arc<Caller>>) {
+        let Some(book) = self.book.now() else { return };
+        callers.retain(|who, _| match who {
+            None => true,
+            Some((uid, _)) => book.accounts.values().any(|entry| entry.uid == *uid),
+        });
+    }
+
+    /// Tells the gate how fast an AWS account may be asked: as the slowest Account says that leads to it.
+    fn pace(&self, entry: &Entry, account_id: &str) {
+        let limits = entry.spec.as_ref().ok().and_then(|spec| spec.limits.as_ref()).map(limits);
+        let mut paces = lock(&self.paces);
+        let before = paces.get(&entry.name);
+        if before.is_some_and(|pace| pace.account_id == account_id && pace.limits == limits) {
+            return;
+        }
+        let old = paces.insert(entry.name.clone(), Pace { account_id: account_id.to_owned(), limits });
+        if let Some(book) = self.book.now() {
+            paces.retain(|name, _| book.accounts.contains_key(name));
+        }
+        for account_id in old.iter().map(|pace| pace.account_id.as_str()).chain([account_id]) {
+            let of_it = paces.values().filter(|pace| pace.account_id == account_id).filter_map(|pace| pace.limits);
+            let slowest = of_it.min_by(|a, b| a.ceiling.total_cmp(&b.ceiling));
+            self.gate.limit(account_id, slowest);
+        }
+    }
+
+    fn way_to_sts(&self, region: &Region) -> Way {
+        Way::new(Arc::clone(&self.gate), Service::Sts, "", region.as_str(), Urgency::Urgent)
     }
 }
 
-enum Remembered {
-    Known(CallerIdentity),
-    Old(CallerIdentity),
-    Refused(AwsError),
-    Nothing,
+fn who(mandate: &Mandate) -> Who {
+    Some((mandate.uid.clone(), mandate.generation))
+}
+
+fn endpoint(endpoints: &Endpoints, service: Service) -> Option<&String> {
+    let own = match service {
+        Service::AppStream => &endpoints.appstream,
+        Service::Lightsail => &endpoints.lightsail,
+        Service::Sts => &endpoints.sts,
+    };
+    own.as_ref().or(endpoints.all.as_ref())
+}
+
+fn limits(said: &RequestLimits) -> Limits {
+    let ceiling = said.requests_per_second.map_or(CEILING, f64::from);
+    let half = (ceiling * BURST / CEILING).max(1.0);
+    Limits { ceiling, burst: said.burst.map_or(half, f64::from) }
+}
+
+/// Nothing can be said of anybody yet.
+fn not_yet(what: &str) -> AwsError {
+    AwsError {
+        operation: "Resolve",
+        class: Class::NotSent,
+        code: "NotListed".to_owned(),
+        message: format!("{what} have not been listed yet"),
+        request_id: None,
+    }
+}
+
+fn sdk_region(region: &Region) -> aws_config::Region {
+    aws_config::Region::new(region.as_str().to_owned())
 }
 
 fn timeouts() -> TimeoutConfig {

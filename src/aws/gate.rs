@@ -119,12 +119,14 @@ pub struct Gate {
     limits: Limits,
     observer: Arc<dyn GateObserver>,
     buckets: Mutex<HashMap<BucketKey, Arc<Bucket>>>,
+    /// Accounts that have limits of their own.
+    accounts: Mutex<HashMap<Arc<str>, Limits>>,
 }
 
 impl Gate {
     /// A gate whose buckets all begin full.
     pub fn new(limits: Limits, observer: Arc<dyn GateObserver>) -> Self {
-        Self { limits, observer, buckets: Mutex::default() }
+        Self { limits, observer, buckets: Mutex::default(), accounts: Mutex::default() }
     }
 
     /// Waits for a permit, at most for `patience`; urgent requests go before routine ones, each lane in order of arrival.
@@ -151,6 +153,26 @@ impl Gate {
         }
     }
 
+    /// Gives an account limits of its own, or takes them away; its buckets go by them from now on.
+    pub fn limit(&self, account: &str, limits: Option<Limits>) {
+        {
+            let mut accounts = lock(&self.accounts);
+            if accounts.get(account) == limits.as_ref() {
+                return;
+            }
+            match limits {
+                Some(limits) => accounts.insert(account.into(), limits),
+                None => accounts.remove(account),
+            };
+        }
+        let limits = limits.unwrap_or(self.limits);
+        let buckets: Vec<Arc<Bucket>> = {
+            let buckets = lock(&self.buckets);
+            buckets.iter().filter(|(key, _)| &*key.account == account).map(|(_, bucket)| Arc::clone(bucket)).collect()
+        };
+        buckets.iter().for_each(|bucket| lock(&bucket.level).limit(limits, Instant::now()));
+    }
+
     fn show(&self, key: &BucketKey, bucket: &Bucket) {
         let (tokens, rate) = {
             let mut level = lock(&bucket.level);
@@ -165,7 +187,8 @@ impl Gate {
         if let Some(bucket) = buckets.get(key) {
             return Arc::clone(bucket);
         }
-        let bucket = Arc::new(Bucket::new(self.limits));
+        let limits = lock(&self.accounts).get(&key.account).copied().unwrap_or(self.limits);
+        let bucket = Arc::new(Bucket::new(limits));
         buckets.insert(key.clone(), Arc::clone(&bucket));
         bucket
     }
@@ -299,6 +322,14 @@ impl Level {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.tokens = (self.tokens + passed * (before + self.rate) / 2.0).min(self.room());
         self.at = self.at.max(now);
+    }
+
+    /// Other limits from now on: a rate that throttling lowered stays as low a share of them.
+    fn limit(&mut self, limits: Limits, now: Instant) {
+        self.advance(now);
+        self.rate = (self.rate / self.limits.ceiling * limits.ceiling).clamp(FLOOR.min(limits.ceiling), limits.ceiling);
+        self.limits = limits;
+        self.tokens = self.tokens.min(self.room());
     }
 
     fn throttle(&mut self, now: Instant) {

@@ -68,9 +68,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 self.remember(object, None, &error);
                 (None, Seen::Unknown)
             }
-            Err(error @ (ScopeError::NotAllowed(_) | ScopeError::AccountRequired | ScopeError::NoRegion)) => {
-                (None, Seen::NotAllowed(error.to_string()))
-            }
+            Err(ScopeError::NotAllowed(refusal)) => (None, Seen::NotAllowed(refusal.to_string())),
         }
     }
 

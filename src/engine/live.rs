@@ -198,7 +198,7 @@ where
 }
 
 /// The watch, begun again with growing pauses when it fails: CRDs that are not there yet, an API server that is away.
-fn watched<O>(api: Api<O>) -> impl Stream<Item = Event<O>>
+pub(crate) fn watched<O>(api: Api<O>) -> impl Stream<Item = Event<O>>
 where
     O: Resource + Clone + std::fmt::Debug + Send + serde::de::DeserializeOwned + 'static,
 {

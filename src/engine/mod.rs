@@ -323,6 +323,30 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
     }
 }
 
+impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
+    /// Looks at every object of which this holds, since something that it rests on outside of the cluster's objects of any
+    /// kind has changed: what was refused for good may have been refused for what was. How many they are.
+    pub fn look_again_where(&self, changed: impl Fn(&K::Object) -> bool) -> usize {
+        let now = (self.parts.clock)();
+        let due: Vec<Id> = {
+            let mut objects = lock(&self.objects);
+            let hit = objects.iter_mut().filter(|(_, held)| changed(&held.object));
+            hit.map(|(id, held)| {
+                held.memory.not_before = Some(now);
+                held.memory.edited();
+                held.memory.write_failure.take_if(|failure| failure.class.is_final());
+                id.clone()
+            })
+            .collect()
+        };
+        // They may be thousands: none of them goes before an edit.
+        for id in due.iter().filter(|id| self.object(id).is_some()) {
+            self.queue.ask(id.clone(), Instant::now(), Urgency::Routine);
+        }
+        due.len()
+    }
+}
+
 /// A lock whose holder panicked is still good: every change under it is one assignment.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

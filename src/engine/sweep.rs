@@ -72,6 +72,6 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
 
     /// Remembers a place where an object lives: the last one of it may leave something behind.
     pub(super) fn lives_in(&self, scope: &Scope) {
-        lock(&self.places).entry((scope.account.clone(), scope.region.clone())).or_insert_with(|| scope.clone());
+        lock(&self.places).insert((scope.account.clone(), scope.region.clone()), scope.clone());
     }
 }

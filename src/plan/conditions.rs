@@ -80,7 +80,14 @@ pub fn find<'a>(all: &'a [Condition], name: &str) -> Option<&'a Condition> {
     all.iter().find(|c| c.type_ == name)
 }
 
-fn condition(earlier: &[Condition], name: &str, fact: Fact, generation: i64, now: Timestamp) -> Condition {
+/// A condition with its stamps.
+pub(in crate::plan) fn condition(
+    earlier: &[Condition],
+    name: &str,
+    fact: Fact,
+    generation: i64,
+    now: Timestamp,
+) -> Condition {
     let since = find(earlier, name)
         .filter(|c| c.status == fact.status)
         .map_or_else(|| Time(to_the_second(now)), |c| c.last_transition_time.clone());

@@ -2,6 +2,7 @@
 //!
 //! Nothing in here waits, reads a clock, rolls a die or fails: refusals and waits are values.
 
+pub mod account;
 pub mod beside;
 pub mod conditions;
 pub mod fleet;
@@ -26,11 +27,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use crate::api::account::GrantTarget;
 use crate::api::common::PendingChange;
-use crate::api::{Arn, Region};
+use crate::api::{AccountName, Arn, Region};
 
 use secret::SecretWrite;
 
+pub use account::{Identity, Mandate, Refusal};
 pub use beside::{Beside, Face, KeyFound, KeyRef, KeySource, Neighbour, SecretText};
 
 /// A custom resource and the rules by which it is made true.
@@ -63,6 +66,8 @@ pub trait Kind: Clone + Debug + PartialEq + Send + Sync + 'static {
     fn after(status: &Self::Status, call: &Self::Call, reply: &Reply) -> Option<Self::Status>;
     /// What the object shows to others that rest on it.
     fn face(object: &Self::Object) -> Face;
+    /// The Account and the Region that the object names.
+    fn place(object: &Self::Object) -> (Option<&AccountName>, Option<&Region>);
     /// The objects of its namespace that it rests on: a change of theirs is looked at at once.
     fn rests_on(_object: &Self::Object) -> Vec<Neighbour> {
         Vec::new()
@@ -222,9 +227,12 @@ pub struct Scope {
     pub region: Region,
     /// What may be asked for.
     pub allow: Allow,
+    /// By which identity it is reached.
+    pub identity: Identity,
 }
 
-/// What objects of a namespace may ask for. Everything is no without an Account object.
+/// What objects of a namespace may ask for. Its default is nothing at all; [`Allow::own`] is what holds without an Account
+/// object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allow {
     /// Take over what exists.
@@ -233,6 +241,19 @@ pub struct Allow {
     pub foreign_fleets: bool,
     /// Patterns of role ARNs that may be passed.
     pub pass_roles: Vec<String>,
+    /// What a grant may ask for.
+    pub grants: AllowGrants,
+}
+
+/// What access grants of a namespace may ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AllowGrants {
+    /// What they may open.
+    pub targets: BTreeSet<GrantTarget>,
+    /// Whether a target may be none of the operator's objects.
+    pub unmanaged: bool,
+    /// The longest that one may last; `None` is as long as it says.
+    pub max_duration: Option<Duration>,
 }
 
 /// A call that AWS refused or did not answer.

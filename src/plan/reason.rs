@@ -64,6 +64,10 @@ pub enum Stall {
     NotAllowed,
     /// The account or Region is not the one the resource lives in.
     AccountMoved,
+    /// An Account's identity belongs to another AWS account than it expects.
+    AccountMismatch,
+    /// More than one Account says that it is the default.
+    DefaultConflict,
     /// What exists differs in a field that AWS cannot change.
     ImmutableDiffers,
     /// The image does not exist, is not AVAILABLE, or does not fit.

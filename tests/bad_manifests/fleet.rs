@@ -46,7 +46,6 @@ const WRONG: &[Wrong] = &[
     (SMALLEST, "spec: {maxConcurrentSessions: 5}", "spec.maxConcurrentSessions: Forbidden: maxConcurrentSessions is for ELASTIC fleets: give computeCapacity instead"),
     (SMALLEST, "spec: {sessionScriptS3Location: {s3Bucket: abc, s3Key: d}}", "spec.sessionScriptS3Location: Forbidden: sessionScriptS3Location is for ELASTIC fleets: other fleets have their session scripts in the image"),
     (SMALLEST, "spec: {applicationArns: []}", "spec.applicationArns: Forbidden: applicationArns is for ELASTIC fleets: other fleets have their applications in the image"),
-    (SMALLEST, "spec: {account: production}", "spec.account: Forbidden: Account objects come with a later release: leave account out, and the operator's own AWS identity is used"),
     (SMALLEST, "spec: {vpcConfig: {}}", "vpcConfig is empty: give subnetIds or securityGroupIds, or leave it out for AWS's choice"),
     (SMALLEST, "spec: {domainJoinInfo: {}}", "spec.domainJoinInfo.directoryName: Required value"),
     (ELASTIC, "spec: {sessionScriptS3Location: {s3Key: null}}", "spec.sessionScriptS3Location.s3Key: Required value"),
@@ -161,8 +160,10 @@ const CHANGES: &[Change] = &[
     (SMALLEST, "spec: {fleetType: ON_DEMAND}", "spec: {fleetType: null}", ""),
     (SMALLEST, "{}", "spec: {region: eu-west-1}", ""),
     (FULL, "{}", "spec: {region: eu-west-1}", "spec.region: Forbidden: the Region cannot be changed or taken away once it is set: create a Fleet object with another name there, then delete this one"),
+    (SMALLEST, "{}", "spec: {account: other}", ""),
+    (FULL, "{}", "spec: {account: other}", "spec.account: Forbidden: the account cannot be changed or taken away once it is set: create a Fleet object with another name there, then delete this one"),
+    (FULL, "{}", "spec: {account: null}", "spec.account: Forbidden: the account cannot be changed or taken away once it is set"),
     (FULL, "{}", "spec: {region: null}", "spec.region: Forbidden: the Region cannot be changed or taken away once it is set"),
-    (FULL, "{}", "spec: {account: other}", "spec.account: Forbidden: Account objects come with a later release"),
     (SMALLEST, "{}", "spec: {imageName: null}", "spec.imageName: Required value: an ALWAYS_ON or ON_DEMAND fleet needs an image"),
     (SMALLEST, "{}", "spec: {imageName: null, imageArn: 'arn:aws:appstream:eu-central-1::image/a'}", ""),
     (SMALLEST, "{}", "spec: {instanceType: stream.standard.large, displayName: Other, desiredState: Stopped, computeCapacity: {desiredInstances: 3}}", ""),
@@ -188,6 +189,7 @@ fn rows() -> Vec<Bound> {
         row(FULL, "powerSchedule.0.name", (1, 63), letters),
         row(FULL, "disruption.windows.0.timeZone", (1, 64), letters),
         row(FULL, "powerSchedule.0.timeZone", (1, 64), letters),
+        row(SMALLEST, "account", (1, 253), letters),
         long(SMALLEST, "region", (1, 32), |size| padded("aa-", size, "-1")),
         long(FULL, "imageArn", (1, 2048), |size| padded("arn:aws:appstream:::image/", size, "")),
         long(FULL, "iamRoleArn", (1, 2048), |size| padded("arn:aws:iam::123456789012:role/", size, "")),
@@ -382,6 +384,7 @@ spec:
   name: Good_Fleet.1
   fleetType: ALWAYS_ON
   desiredState: Stopped
+  account: production
   region: us-gov-west-1
   tags: {team: a, 'cost centre/é': 'x = y @ z:1+2-3', empty: ''}
   deletionPolicy: Retain

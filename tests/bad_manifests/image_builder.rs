@@ -32,7 +32,6 @@ const WRONG: &[Wrong] = &[
     (SMALLEST, "spec: {vpcConfig: {subnetIds: [subnet-0a, subnet-0b]}}", "spec.vpcConfig.subnetIds: Too many: 2: must have at most 1 item"),
     (SMALLEST, "spec: {domainJoinInfo: {}}", "spec.domainJoinInfo.directoryName: Required value"),
     (SMALLEST, "spec: {rootVolumeConfig: {}}", "spec.rootVolumeConfig.volumeSizeInGb: Required value"),
-    (SMALLEST, "spec: {account: production}", "spec.account: Forbidden: Account objects come with a later release: leave account out, and the operator's own AWS identity is used"),
     (SMALLEST, "metadata: {name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}", "the object's name is the image builder's name in AWS, which has at most 101 characters: give a shorter spec.name"),
     // Forms.
     (SMALLEST, "spec: {name: -a}", "an AWS name has 1 to 101 letters, digits, `_`, `.` and `-`, and begins with a letter or digit"),
@@ -62,6 +61,9 @@ const CHANGES: &[Change] = &[
     (FULL, "{}", "spec: {name: other}", "spec.name: Forbidden: the name of an image builder cannot be changed: create an ImageBuilder object with the other name, then delete this one"),
     (SMALLEST, "{}", "spec: {name: good}", ""),
     (SMALLEST, "{}", "spec: {region: eu-west-1}", ""),
+    (SMALLEST, "{}", "spec: {account: other}", ""),
+    (FULL, "{}", "spec: {account: other}", "spec.account: Forbidden: the account cannot be changed or taken away once it is set: create an ImageBuilder object with another name there, then delete this one"),
+    (FULL, "{}", "spec: {account: null}", "spec.account: Forbidden: the account cannot be changed or taken away once it is set"),
     (FULL, "{}", "spec: {region: null}", "spec.region: Forbidden: the Region cannot be changed or taken away once it is set: create an ImageBuilder object with another name there, then delete this one"),
     (SMALLEST, "{}", "spec: {desiredState: Stopped, tags: {a: b}, deletionPolicy: Retain, recreatePolicy: Always}", ""),
     (SMALLEST, "{}", "spec: {instanceType: stream.standard.large}", "spec.instanceType: Forbidden: AWS cannot change instanceType of an image builder: create an ImageBuilder object with another name and the other value, then delete this one"),
@@ -93,6 +95,7 @@ fn rows() -> Vec<Bound> {
         row(SMALLEST, "domainJoinInfo.directoryName", (1, 255), letters),
         row(FULL, "domainJoinInfo.organizationalUnitDistinguishedName", (1, 2000), letters),
         row(SMALLEST, "tags.a", (0, 256), letters),
+        row(SMALLEST, "account", (1, 253), letters),
         long(SMALLEST, "region", (1, 32), |size| padded("aa-", size, "-1")),
         long(FULL, "imageArn", (1, 2048), |size| padded("arn:aws:appstream:::image/", size, "")),
         long(FULL, "iamRoleArn", (1, 2048), |size| padded("arn:aws:iam::123456789012:role/", size, "")),
@@ -154,6 +157,7 @@ metadata: {name: good}
 spec:
   name: Good_Builder.1
   desiredState: Stopped
+  account: production
   region: us-gov-west-1
   tags: {team: a}
   deletionPolicy: Retain

@@ -32,7 +32,6 @@ const WRONG: &[Wrong] = &[
     (SMALLEST, "spec: {staticIp: {}, ipAddressType: ipv6}", "spec.staticIp: Forbidden: a static IP is an IPv4 address, which an instance with ipAddressType ipv6 does not have: leave staticIp out, or choose dualstack"),
     (SMALLEST, "spec: {region: eu-west-1}", "spec.availabilityZone: Forbidden: the Availability Zone lies in another Region than region says: give the zone of that Region, which is its name and a letter"),
     (SMALLEST, "spec: {region: eu-central-1, availabilityZone: eu-central-11a}", "the Availability Zone lies in another Region than region says"),
-    (SMALLEST, "spec: {account: production}", "spec.account: Forbidden: Account objects come with a later release: leave account out, and the operator's own AWS identity is used"),
     (SMALLEST, "spec: {addOns: {}}", "spec.addOns.autoSnapshot: Required value: addOns is empty: give autoSnapshot, or leave addOns out"),
     (SMALLEST, "spec: {metadataOptions: {}}", "metadataOptions is empty: give at least one of its fields, or leave it out for AWS's own"),
     (SMALLEST, "spec: {publicPorts: [{protocol: tcp, fromPort: 443, toPort: 80}]}", "spec.publicPorts[0]: Invalid value: ports of tcp and udp are 0 to 65535, and fromPort is not above toPort"),
@@ -119,6 +118,9 @@ const CHANGES: &[Change] = &[
     (FULL, "{}", "spec: {userDataFrom: {secretKeyRef: {key: other}}}", "spec.userDataFrom: Forbidden: user data is read once, when an instance is created: make the change on the instance itself, or create an Instance object with another name and the other source"),
     (MAPPED, "{}", "spec: {userDataFrom: null}", "spec.userDataFrom: Forbidden: user data is read once"),
     (SMALLEST, "{}", "spec: {region: eu-central-1}", ""),
+    (SMALLEST, "{}", "spec: {account: other}", ""),
+    (FULL, "{}", "spec: {account: other}", "spec.account: Forbidden: the account cannot be changed or taken away once it is set: create an Instance object with another name there, then delete this one"),
+    (FULL, "{}", "spec: {account: null}", "spec.account: Forbidden: the account cannot be changed or taken away once it is set"),
     (FULL, "{}", "spec: {region: null}", "spec.region: Forbidden: the Region cannot be changed or taken away once it is set: create an Instance object with another name there, then delete this one"),
     (SMALLEST, "{}", "spec: {bundleId: micro_3_0, ipAddressType: ipv6, desiredState: Stopped}", ""),
     (FULL, "{}", "spec: {publicPorts: null, staticIp: null, addOns: null, metadataOptions: null, disruption: null, ipAddressType: null, tags: null}", ""),
@@ -144,6 +146,7 @@ fn rows() -> Vec<Bound> {
         row(FULL, "disruption.windows.0.start", (9, 128), cron),
         long(FULL, "disruption.windows.0.duration", (2, 21), duration),
         long(SMALLEST, "availabilityZone", (1, 33), |size| padded("aa-", size, "-1a")),
+        row(SMALLEST, "account", (1, 253), letters),
         long(FAR, "region", (1, 32), |size| padded("aa-", size, "-1")),
         row(SMALLEST, "addOns.autoSnapshot.snapshotTimeOfDay", (5, 5), |size| match size {
             5 => "06:00".into(),
@@ -225,6 +228,7 @@ metadata: {name: good}
 spec:
   name: Good_Instance.1
   availabilityZone: us-gov-west-1a
+  account: production
   region: us-gov-west-1
   blueprintId: amazon_linux_2023
   bundleId: medium_3_0

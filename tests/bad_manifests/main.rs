@@ -2,6 +2,7 @@
 //! taken and come back as they went.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod account;
 mod bounds;
 mod examples;
 mod fleet;
@@ -68,7 +69,10 @@ impl Cluster {
     fn path(&self, manifest: &Value) -> String {
         let names = definition(manifest["kind"].as_str().unwrap()).spec.names;
         let version = manifest["apiVersion"].as_str().unwrap();
-        format!("/apis/{version}/namespaces/{}/{}", self.namespace, names.plural)
+        match definition(manifest["kind"].as_str().unwrap()).spec.scope.as_str() {
+            "Cluster" => format!("/apis/{version}/{}", names.plural),
+            _ => format!("/apis/{version}/namespaces/{}/{}", self.namespace, names.plural),
+        }
     }
 
     /// The path of a manifest's object.
@@ -126,7 +130,7 @@ struct Tried {
 }
 
 /// Every kind.
-const KINDS: [&Tried; 4] = [&fleet::TRIED, &stack::TRIED, &image_builder::TRIED, &instance::TRIED];
+const KINDS: [&Tried; 5] = [&fleet::TRIED, &stack::TRIED, &image_builder::TRIED, &instance::TRIED, &account::TRIED];
 
 /// The definition of a kind.
 fn definition(kind: &str) -> CustomResourceDefinition {

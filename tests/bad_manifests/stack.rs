@@ -26,7 +26,6 @@ const WRONG: &[Wrong] = &[
     // Which fields go together.
     (FULL, "spec: {fleetName: other}", "spec.fleetName: Forbidden: fleetRef and fleetName name the same thing: give fleetRef for a Fleet object of this namespace, or fleetName for another fleet"),
     (SMALLEST, "spec: {fleetRef: {}}", "spec.fleetRef.name: Required value"),
-    (SMALLEST, "spec: {account: production}", "spec.account: Forbidden: Account objects come with a later release: leave account out, and the operator's own AWS identity is used"),
     (SMALLEST, "metadata: {name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}", "the object's name is the stack's name in AWS, which has at most 101 characters: give a shorter spec.name"),
     (SMALLEST, "spec: {storageConnectors: [{connectorType: HOMEFOLDERS, domains: [example.com]}]}", "home folders have no domains: give domains with GOOGLE_DRIVE or ONE_DRIVE"),
     (SMALLEST, "spec: {storageConnectors: [{connectorType: GOOGLE_DRIVE, domainsRequireAdminConsent: [example.com]}]}", "only ONE_DRIVE knows domainsRequireAdminConsent: leave it out of other connectors"),
@@ -83,6 +82,9 @@ const CHANGES: &[Change] = &[
     (FULL, "{}", "spec: {name: other}", "spec.name: Forbidden: the name of a stack cannot be changed: create a Stack object with the other name, send users there, then delete this one"),
     (SMALLEST, "{}", "spec: {name: good}", ""),
     (SMALLEST, "{}", "spec: {region: eu-west-1}", ""),
+    (SMALLEST, "{}", "spec: {account: other}", ""),
+    (FULL, "{}", "spec: {account: other}", "spec.account: Forbidden: the account cannot be changed or taken away once it is set: create a Stack object with another name there, then delete this one"),
+    (FULL, "{}", "spec: {account: null}", "spec.account: Forbidden: the account cannot be changed or taken away once it is set"),
     (FULL, "{}", "spec: {region: null}", "spec.region: Forbidden: the Region cannot be changed or taken away once it is set: create a Stack object with another name there, then delete this one"),
     (FULL, "{}", "spec: {fleetRef: null, fleetName: other}", ""),
     (NAMED, "{}", "spec: {fleetName: null}", ""),
@@ -97,6 +99,7 @@ fn rows() -> Vec<Bound> {
         row(SMALLEST, "displayName", (1, 100), letters),
         row(SMALLEST, "description", (1, 256), letters),
         row(SMALLEST, "tags.a", (0, 256), letters),
+        row(SMALLEST, "account", (1, 253), letters),
         long(SMALLEST, "region", (1, 32), |size| padded("aa-", size, "-1")),
         long(SMALLEST, "redirectURL", (1, 1000), |size| padded("https://", size, "")),
         long(SMALLEST, "feedbackURL", (1, 1000), |size| padded("https://", size, "")),
@@ -203,6 +206,7 @@ kind: Stack
 metadata: {name: good}
 spec:
   name: Good_Stack.1
+  account: production
   region: us-gov-west-1
   tags: {team: a}
   deletionPolicy: Retain

@@ -32,6 +32,7 @@ use windlass::engine::neighbourhood::Neighbourhood;
 use windlass::engine::stage::{Moment, Stage, When};
 use windlass::engine::{Engine, EngineSettings, Herald, Parts};
 use windlass::lease::LeaseState;
+use windlass::plan::account::Wish;
 use windlass::plan::fleet::{FleetCall, FleetKind};
 use windlass::plan::{Kind, News, Scope};
 use windlass::telemetry::Metrics;
@@ -142,7 +143,8 @@ impl Bench {
     /// Makes a fleet as a person with the console would: nobody judges it.
     pub async fn create_by_hand(&self, name: &str, instance_type: &str) {
         let accounts = Arc::new(self.accounts("123456789012OTHER"));
-        let scope = accounts.resolve("", None, None).await.unwrap();
+        let scope =
+            accounts.resolve(&Wish { kind: "Fleet", namespace: "", account: None, region: None }).await.unwrap();
         let create = FleetCall::Create(Box::new(windlass::plan::fleet::FleetCreate {
             name: name.parse().unwrap(),
             fleet_type: FleetType::OnDemand,

@@ -76,6 +76,7 @@ impl AwsPort<FleetKind> for Aws {
             partition: "aws".into(),
             region: "us-east-1".parse().unwrap(),
             allow: Allow::default(),
+            identity: Default::default(),
         })
     }
 

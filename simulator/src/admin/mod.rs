@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::audit::summarize;
 use crate::faults::{Fault, FaultEffect};
+use crate::roles::Role;
 use crate::violations::Rule;
 use crate::world::World;
 
@@ -30,6 +31,8 @@ pub(crate) fn routes() -> Router<World> {
         .route("/judge/{access_key}", post(judge))
         .route("/pardon/{rule}", post(pardon))
         .route("/reset", post(reset))
+        .route("/roles", post(make_role))
+        .route("/roles/sessions", get(role_sessions))
         .merge(appstream::routes())
         .merge(lightsail::routes())
 }
@@ -97,6 +100,15 @@ async fn script(Extract(world): Extract<World>, Json(line): Json<FaultLine>) -> 
     };
     world.script(Fault { operation: line.operation, nth: line.nth, resource: line.resource, effect });
     StatusCode::NO_CONTENT.into_response()
+}
+
+async fn make_role(Extract(world): Extract<World>, Json(role): Json<Role>) -> StatusCode {
+    world.make_role(role);
+    StatusCode::NO_CONTENT
+}
+
+async fn role_sessions(Extract(world): Extract<World>) -> Json<Value> {
+    Json(json!({"sessions": world.role_sessions()}))
 }
 
 async fn list_faults(Extract(world): Extract<World>) -> Json<Value> {

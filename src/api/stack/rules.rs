@@ -22,11 +22,10 @@ pub const SPEC: [Rule; 3] = [
         "!has(oldSelf.region) || has(self.region) && self.region == oldSelf.region",
         "the Region cannot be changed or taken away once it is set: create a Stack object with another name there, then delete this one",
     ),
-    // When Account objects exist, this rule gives way to the one that `region` has.
     forbid(
         ".account",
-        "!has(self.account)",
-        "Account objects come with a later release: leave account out, and the operator's own AWS identity is used",
+        "!has(oldSelf.account) || has(self.account) && self.account == oldSelf.account",
+        "the account cannot be changed or taken away once it is set: create a Stack object with another name there, then delete this one",
     ),
     forbid(
         ".fleetName",

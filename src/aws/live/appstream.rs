@@ -14,9 +14,10 @@ use super::appstream_read as read;
 use super::appstream_write as write;
 use super::errors::ours;
 use super::leave::AskLeave;
+use super::place::{Clients, Place};
 use super::request::Way;
-use crate::api::{Arn, AwsName, Common, Fleet};
-use crate::aws::accounts::{Accounts, ScopeError};
+use crate::api::{Arn, AwsName, Fleet};
+use crate::aws::accounts::{Accounts, Reach, ScopeError, Session};
 use crate::aws::batch::{Clock, Shared, Snapshot, age, lock, strictly};
 use crate::aws::codes::Service;
 use crate::aws::gate::Urgency;
@@ -37,10 +38,10 @@ const IMAGE_LASTS: Duration = Duration::from_secs(60);
 
 /// The way to AppStream for every account and Region.
 pub struct AppStream {
-    accounts: Arc<Accounts>,
+    pub(super) accounts: Arc<Accounts>,
     leave: Arc<dyn Leave>,
     pub(super) clock: Clock,
-    clients: Mutex<HashMap<Place, Client>>,
+    clients: Clients<Client>,
     pub(super) fleets: Listings<Place, FleetFacts>,
     pub(super) stacks: Listings<Place, StackFacts>,
     pub(super) builders: Listings<Place, BuilderFacts>,
@@ -49,13 +50,6 @@ pub struct AppStream {
     images: Shared<(Place, ImageRef), Option<ImageFacts>>,
     tags: Mutex<HashMap<(Place, Arn), RememberedTags>>,
     evicted: Mutex<Timestamp>,
-}
-
-/// An account and Region.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Place {
-    account: Arc<str>,
-    region: Arc<str>,
 }
 
 struct RememberedTags {
@@ -71,7 +65,7 @@ impl AppStream {
         Self {
             accounts,
             leave,
-            clients: Mutex::default(),
+            clients: Clients::default(),
             fleets: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
             stacks: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
             builders: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
@@ -161,7 +155,7 @@ impl AppStream {
 
     async fn write(&self, scope: &Scope, call: &FleetCall, urgency: Urgency) -> Result<Reply, AwsError> {
         let place = Place::of(scope);
-        let client = self.client(scope, &place);
+        let client = self.client(scope, Session::Writes);
         let way = self.way(scope, urgency);
         let result = write::send(&client, &way, call).await;
         // Whether or not it was applied, what was read before it is no longer the last word.
@@ -185,19 +179,10 @@ impl AppStream {
         result
     }
 
-    /// Where an object of a namespace lives.
-    ///
-    /// # Errors
-    /// When it may not live where it says, or AWS does not say who we are.
-    pub(super) async fn resolve(&self, namespace: Option<&str>, common: &Common) -> Result<Scope, ScopeError> {
-        let namespace = namespace.unwrap_or_default();
-        self.accounts.resolve(namespace, common.account.as_ref(), common.region.as_ref()).await
-    }
-
     /// The tags of resources that no object claims.
     pub(super) async fn tagged(&self, scope: &Scope, arns: Vec<Arn>) -> Result<Vec<Stray>, AwsError> {
         let place = Place::of(scope);
-        let (client, way) = (self.client(scope, &place), self.way(scope, Urgency::Routine));
+        let (client, way) = (self.client(scope, Session::Reads), self.way(scope, Urgency::Routine));
         let mut strays = Vec::new();
         for arn in arns {
             let tags = match self.read_tags(&client, &way, &place, &arn).await {
@@ -275,21 +260,17 @@ impl AppStream {
         lock(&self.tags).remove(&(place.clone(), arn.clone()));
     }
 
-    pub(super) fn client(&self, scope: &Scope, place: &Place) -> Client {
-        let mut clients = lock(&self.clients);
-        if let Some(client) = clients.get(place) {
-            return client.clone();
-        }
-        let config = aws_sdk_appstream::config::Builder::from(&self.accounts.config(&scope.region))
-            .interceptor(AskLeave(Arc::clone(&self.leave)))
-            .build();
-        let client = Client::from_conf(config);
-        clients.insert(place.clone(), client.clone());
-        client
+    pub(super) fn client(&self, scope: &Scope, session: Session) -> Client {
+        self.clients.get(scope, session, (self.clock)(), || {
+            let Reach { config, endpoint } = self.accounts.reach(scope, session, Service::AppStream);
+            let builder = aws_sdk_appstream::config::Builder::from(&config);
+            let builder = endpoint.into_iter().fold(builder, |builder, endpoint| builder.endpoint_url(endpoint));
+            Client::from_conf(builder.interceptor(AskLeave(Arc::clone(&self.leave))).build())
+        })
     }
 
     pub(super) fn source<T: Listed>(&self, scope: &Scope, urgency: Urgency) -> Pages<T> {
-        Pages { client: self.client(scope, &Place::of(scope)), way: self.way(scope, urgency), listed: PhantomData }
+        Pages { client: self.client(scope, Session::Reads), way: self.way(scope, urgency), listed: PhantomData }
     }
 
     pub(super) fn way(&self, scope: &Scope, urgency: Urgency) -> Way {
@@ -310,6 +291,7 @@ impl AppStream {
             }
             *evicted = now;
         }
+        self.clients.evict(now, UNUSED_AFTER);
         self.fleets.evict();
         self.stacks.evict();
         self.builders.evict();
@@ -321,7 +303,7 @@ impl AppStream {
 
 impl AwsPort<FleetKind> for AppStream {
     async fn scope(&self, object: &Fleet) -> Result<Scope, ScopeError> {
-        self.resolve(object.metadata.namespace.as_deref(), &object.spec.common).await
+        self.accounts.scope_of::<FleetKind>(object).await
     }
 
     async fn observe(&self, scope: &Scope, object: &Fleet, ask: Ask<'_, FleetLook>) -> Result<FleetState, AwsError> {
@@ -337,12 +319,6 @@ impl AwsPort<FleetKind> for AppStream {
         let all = self.fleets(scope, (self.clock)()).await?;
         let arns = all.value.items.values().map(|fleet| &fleet.arn).filter(|arn| !claimed.contains(*arn));
         self.tagged(scope, arns.cloned().collect()).await
-    }
-}
-
-impl Place {
-    pub(super) fn of(scope: &Scope) -> Self {
-        Self { account: scope.account.as_str().into(), region: scope.region.as_str().into() }
     }
 }
 

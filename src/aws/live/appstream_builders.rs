@@ -4,16 +4,17 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_appstream::Client;
 
-use super::appstream::{AppStream, Place, audit, one, unread};
+use super::appstream::{AppStream, audit, one, unread};
 use super::appstream_write::{reply, request_id};
 use super::errors::ours;
+use super::place::Place;
 use super::request::Way;
 use super::translate::{domain_join_info, volume_config};
 use super::translate_builder as translate;
 use super::translate_stack::{each, sdk_endpoint};
 use crate::api::image_builder::BuilderSettings;
 use crate::api::{Arn, ImageBuilder};
-use crate::aws::accounts::ScopeError;
+use crate::aws::accounts::{ScopeError, Session};
 use crate::aws::gate::Urgency;
 use crate::aws::{Ask, AwsError, AwsPort, Reply, Stray};
 use crate::plan::image_builder::{
@@ -23,7 +24,7 @@ use crate::plan::{Call, Class, Scope};
 
 impl AwsPort<ImageBuilderKind> for AppStream {
     async fn scope(&self, object: &ImageBuilder) -> Result<Scope, ScopeError> {
-        self.resolve(object.metadata.namespace.as_deref(), &object.spec.common).await
+        self.accounts.scope_of::<ImageBuilderKind>(object).await
     }
 
     async fn observe(
@@ -95,7 +96,7 @@ impl AppStream {
 
     async fn write_builder(&self, scope: &Scope, call: &BuilderCall, urgency: Urgency) -> Result<Reply, AwsError> {
         let place = Place::of(scope);
-        let result = send(&self.client(scope, &place), &self.way(scope, urgency), call).await;
+        let result = send(&self.client(scope, Session::Writes), &self.way(scope, urgency), call).await;
         // Whether or not it was applied, what was read before it is no longer the last word.
         match call {
             BuilderCall::Tag { arn, .. } | BuilderCall::Untag { arn, .. } => self.forget_tags(&place, arn),

@@ -4,15 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_appstream::Client;
 
-use super::appstream::{AppStream, Place, audit, looked, one};
+use super::appstream::{AppStream, audit, looked, one};
 use super::appstream_read as read;
 use super::appstream_write::{reply, request_id};
 use super::errors::ours;
+use super::place::Place;
 use super::request::Way;
 use super::translate_stack as translate;
 use crate::api::stack::StackSettings;
 use crate::api::{Arn, AwsName, Stack};
-use crate::aws::accounts::ScopeError;
+use crate::aws::accounts::{ScopeError, Session};
 use crate::aws::batch::lock;
 use crate::aws::gate::Urgency;
 use crate::aws::{Ask, AwsError, AwsPort, Reply, Stray};
@@ -24,7 +25,7 @@ use crate::plan::{Call, Class, Scope};
 
 impl AwsPort<StackKind> for AppStream {
     async fn scope(&self, object: &Stack) -> Result<Scope, ScopeError> {
-        self.resolve(object.metadata.namespace.as_deref(), &object.spec.common).await
+        self.accounts.scope_of::<StackKind>(object).await
     }
 
     async fn observe(&self, scope: &Scope, object: &Stack, ask: Ask<'_, StackLook>) -> Result<StackState, AwsError> {
@@ -102,7 +103,7 @@ impl AppStream {
 
     async fn write_stack(&self, scope: &Scope, call: &StackCall, urgency: Urgency) -> Result<Reply, AwsError> {
         let place = Place::of(scope);
-        let result = send(&self.client(scope, &place), &self.way(scope, urgency), call).await;
+        let result = send(&self.client(scope, Session::Writes), &self.way(scope, urgency), call).await;
         // Whether or not it was applied, what was read before it is no longer the last word.
         match call {
             StackCall::Tag { arn, .. } | StackCall::Untag { arn, .. } => self.forget_tags(&place, arn),

@@ -160,6 +160,7 @@ pub(super) fn scope() -> Scope {
         partition: "aws".to_owned(),
         region: "eu-central-1".parse().unwrap(),
         allow: Allow::default(),
+        identity: Default::default(),
     }
 }
 

@@ -116,12 +116,19 @@ fn before_sending(operation: &'static str, error: &(dyn Error + 'static)) -> Opt
         if cause.is::<NoLease>() {
             return Some(ours(operation, Class::NotSent, "NoLease", &NoLease.to_string()));
         }
+        // The role of an Account that could not be assumed, or an Account that changed meanwhile.
+        if let Some(known) = cause.downcast_ref::<AwsError>() {
+            return Some(known.clone());
+        }
         cause.downcast_ref::<CredentialsError>().map(|credentials| no_credentials(operation, credentials))
     })
 }
 
 /// Why there are no credentials. The providers' own errors are not shown: they may quote what they read.
 fn no_credentials(operation: &'static str, error: &CredentialsError) -> AwsError {
+    if let Some(known) = causes(error).find_map(|cause| cause.downcast_ref::<AwsError>()) {
+        return known.clone();
+    }
     if let Some(refusal) = causes(error).find_map(|cause| refused_by_sts(operation, cause)) {
         return refusal;
     }

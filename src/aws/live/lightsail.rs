@@ -1,6 +1,6 @@
 //! Lightsail as the engine sees it: what AWS says about an instance, and one write at a time.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ use super::errors::ours;
 use super::leave::AskLeave;
 use super::lightsail_read::{self as read, Instances};
 use super::lightsail_write as write;
+use super::place::{Clients, Place};
 use super::request::Way;
 use crate::api::instance::AutoSnapshotsOnDelete;
 use crate::api::{Arn, Instance, LightsailName};
-use crate::aws::accounts::{Accounts, ScopeError};
+use crate::aws::accounts::{Accounts, Reach, ScopeError, Session};
 use crate::aws::batch::{Clock, Shared, age, lock, strictly};
 use crate::aws::codes::Service;
 use crate::aws::gate::Urgency;
@@ -43,18 +44,11 @@ pub struct Lightsail {
     accounts: Arc<Accounts>,
     leave: Arc<dyn Leave>,
     clock: Clock,
-    clients: Mutex<HashMap<Place, Client>>,
+    clients: Clients<Client>,
     instances: Listings<Place, InstanceFacts>,
     static_ips: Shared<Place, StaticIps>,
     catalogues: Shared<Place, Arc<Catalogue>>,
     evicted: Mutex<Timestamp>,
-}
-
-/// An account and Region.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Place {
-    account: Arc<str>,
-    region: Arc<str>,
 }
 
 impl Lightsail {
@@ -65,7 +59,7 @@ impl Lightsail {
         Self {
             accounts,
             leave,
-            clients: Mutex::default(),
+            clients: Clients::default(),
             instances: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
             static_ips: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
             catalogues: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
@@ -136,7 +130,7 @@ impl Lightsail {
 
     async fn write(&self, scope: &Scope, call: &InstanceCall, urgency: Urgency) -> Result<Reply, AwsError> {
         let place = Place::of(scope);
-        let client = self.client(scope, &place);
+        let client = self.client(scope, Session::Writes);
         let way = self.way(scope, urgency);
         let result = write::send(&client, &way, call).await;
         // Whether or not it was applied, what was read before it is no longer the last word.
@@ -186,21 +180,17 @@ impl Lightsail {
         Ok(Arc::clone(&self.catalogues.since(place, not_before, read).await?.value))
     }
 
-    fn client(&self, scope: &Scope, place: &Place) -> Client {
-        let mut clients = lock(&self.clients);
-        if let Some(client) = clients.get(place) {
-            return client.clone();
-        }
-        let config = aws_sdk_lightsail::config::Builder::from(&self.accounts.config(&scope.region))
-            .interceptor(AskLeave(Arc::clone(&self.leave)))
-            .build();
-        let client = Client::from_conf(config);
-        clients.insert(place.clone(), client.clone());
-        client
+    fn client(&self, scope: &Scope, session: Session) -> Client {
+        self.clients.get(scope, session, (self.clock)(), || {
+            let Reach { config, endpoint } = self.accounts.reach(scope, session, Service::Lightsail);
+            let builder = aws_sdk_lightsail::config::Builder::from(&config);
+            let builder = endpoint.into_iter().fold(builder, |builder, endpoint| builder.endpoint_url(endpoint));
+            Client::from_conf(builder.interceptor(AskLeave(Arc::clone(&self.leave))).build())
+        })
     }
 
     fn source(&self, scope: &Scope, urgency: Urgency) -> Instances {
-        Instances { client: self.client(scope, &Place::of(scope)), way: self.way(scope, urgency) }
+        Instances { client: self.client(scope, Session::Reads), way: self.way(scope, urgency) }
     }
 
     fn way(&self, scope: &Scope, urgency: Urgency) -> Way {
@@ -221,6 +211,7 @@ impl Lightsail {
             }
             *evicted = now;
         }
+        self.clients.evict(now, UNUSED_AFTER);
         self.instances.evict();
         self.static_ips.evict();
         self.catalogues.evict();
@@ -229,9 +220,7 @@ impl Lightsail {
 
 impl AwsPort<InstanceKind> for Lightsail {
     async fn scope(&self, object: &Instance) -> Result<Scope, ScopeError> {
-        let common = &object.spec.common;
-        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-        self.accounts.resolve(namespace, common.account.as_ref(), common.region.as_ref()).await
+        self.accounts.scope_of::<InstanceKind>(object).await
     }
 
     async fn observe(
@@ -253,12 +242,6 @@ impl AwsPort<InstanceKind> for Lightsail {
         let all = self.instances.all(&Place::of(scope), (self.clock)(), &source).await?;
         let unclaimed = all.value.items.values().filter(|instance| !claimed.contains(&instance.arn));
         Ok(unclaimed.map(|one| Stray { arn: one.arn.clone(), tags: one.tags.clone() }).collect())
-    }
-}
-
-impl Place {
-    fn of(scope: &Scope) -> Self {
-        Self { account: scope.account.as_str().into(), region: scope.region.as_str().into() }
     }
 }
 

@@ -12,6 +12,7 @@ mod lightsail;
 mod lightsail_read;
 mod lightsail_translate;
 mod lightsail_write;
+mod place;
 mod request;
 pub(super) mod sts;
 mod translate;

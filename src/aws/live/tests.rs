@@ -18,6 +18,7 @@ use crate::aws::gate::Urgency;
 use crate::aws::listing::Source;
 use crate::aws::{Ask, AwsError, AwsPort, Reply, Stray};
 use crate::plan::Class;
+use crate::plan::account::Wish;
 use crate::plan::fleet::*;
 use crate::plan::looked::{Looked, Refusal};
 
@@ -592,7 +593,8 @@ async fn names_asked_for_together_are_asked_for_alone_when_aws_misses_one() {
 async fn missing_credentials_are_told_in_our_own_words() {
     let aws = Canned::new(|_| Answer::Hang);
     let none = provide_credentials_fn(async || Err(CredentialsError::not_loaded("secret-canary")));
-    let refused = accounts(&aws, none).resolve("team-a", None, None).await;
+    let refused =
+        accounts(&aws, none).resolve(&Wish { kind: "Fleet", namespace: "team-a", account: None, region: None }).await;
     let Err(ScopeError::Aws(error)) = refused else { panic!("not refused") };
     assert_eq!((error.class, error.code.as_str()), (Class::AccessDenied, "NoCredentials"));
     assert_eq!(aws.asked().len(), 0);
@@ -628,13 +630,24 @@ async fn the_operators_own_identity_is_asked_for_once_an_hour() {
     let accounts = accounts(&aws, credentials());
     let elsewhere = "us-gov-west-1".parse().unwrap();
     for _ in 0..3 {
-        let found = accounts.resolve("team-a", None, None).await.unwrap();
-        assert_eq!(found, crate::plan::Scope { partition: "aws-us-gov".to_owned(), ..scope() });
-        assert_eq!(accounts.resolve("team-b", None, Some(&elsewhere)).await.unwrap().region, elsewhere);
+        let found =
+            accounts.resolve(&Wish { kind: "Fleet", namespace: "team-a", account: None, region: None }).await.unwrap();
+        assert_eq!(
+            found,
+            crate::plan::Scope { partition: "aws-us-gov".to_owned(), allow: crate::plan::Allow::own(), ..scope() }
+        );
+        assert_eq!(
+            accounts
+                .resolve(&Wish { kind: "Fleet", namespace: "team-b", account: None, region: Some(&elsewhere) })
+                .await
+                .unwrap()
+                .region,
+            elsewhere
+        );
     }
     assert_eq!(aws.asked().len(), 1);
     tokio::time::sleep(Duration::from_secs(3601)).await;
-    accounts.resolve("team-a", None, None).await.unwrap();
+    accounts.resolve(&Wish { kind: "Fleet", namespace: "team-a", account: None, region: None }).await.unwrap();
     assert_eq!(aws.asked().len(), 1);
 }
 
@@ -646,7 +659,8 @@ async fn a_thousand_who_ask_at_once_who_we_are_share_one_refusal() {
         Answer::Raw(403, body.as_bytes().to_vec())
     });
     let accounts = accounts(&aws, credentials());
-    let asked = (0..1000).map(|_| accounts.resolve("team-a", None, None));
+    let asked =
+        (0..1000).map(|_| accounts.resolve(&Wish { kind: "Fleet", namespace: "team-a", account: None, region: None }));
     for refused in futures::future::join_all(asked).await {
         let Err(ScopeError::Aws(error)) = refused else { panic!("not refused") };
         assert_eq!(
@@ -658,9 +672,12 @@ async fn a_thousand_who_ask_at_once_who_we_are_share_one_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_account_object_may_not_be_named_yet() {
+async fn an_account_that_is_not_there_may_not_be_used_and_aws_is_not_asked() {
     let aws = Canned::new(|_| Answer::Hang);
     let account = "prod".parse().unwrap();
-    let refused = accounts(&aws, credentials()).resolve("team-a", Some(&account), None).await;
-    assert_eq!(refused, Err(ScopeError::NotAllowed(account)));
+    let refused = accounts(&aws, credentials())
+        .resolve(&Wish { kind: "Fleet", namespace: "team-a", account: Some(&account), region: None })
+        .await;
+    assert_eq!(refused, Err(ScopeError::NotAllowed(crate::plan::Refusal::NoSuchAccount("prod".to_owned()))));
+    assert_eq!(aws.asked().len(), 0);
 }

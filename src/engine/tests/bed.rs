@@ -125,6 +125,9 @@ impl<const GUEST: bool> Kind for Plain<GUEST> {
         None
     }
 
+    fn place(_: &Thing) -> (Option<&crate::api::AccountName>, Option<&crate::api::Region>) {
+        (None, None)
+    }
     fn face(object: &Thing) -> Face {
         Face {
             uid: object.uid().unwrap_or_default(),
@@ -363,6 +366,7 @@ pub fn scope(region: &str) -> Scope {
         partition: "aws".into(),
         region: region.parse().unwrap(),
         allow: Allow::default(),
+        identity: Default::default(),
     }
 }
 

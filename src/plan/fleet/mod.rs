@@ -25,7 +25,7 @@ use kube::ResourceExt;
 
 use crate::api::common::{Common, PendingChange, RecreatePolicy};
 use crate::api::fleet::{Applied, Fleet, FleetStatus, Internal};
-use crate::api::{Arn, Intent};
+use crate::api::{AccountName, Arn, Intent, Region};
 
 use super::conditions;
 use super::leave::Going;
@@ -88,6 +88,10 @@ impl Kind for FleetKind {
             | FleetCall::AssociateApplication { .. }
             | FleetCall::DisassociateApplication { .. } => None,
         }
+    }
+
+    fn place(object: &Fleet) -> (Option<&AccountName>, Option<&Region>) {
+        object.spec.common.place()
     }
 
     fn face(object: &Fleet) -> Face {

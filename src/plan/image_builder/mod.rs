@@ -19,7 +19,7 @@ use kube::ResourceExt;
 use crate::api::common::{Common, PendingChange, RecreatePolicy};
 use crate::api::fleet::DesiredState;
 use crate::api::image_builder::{BuilderApplied, BuilderInternal, ImageBuilder, ImageBuilderStatus};
-use crate::api::{Arn, AwsName, Intent};
+use crate::api::{AccountName, Arn, AwsName, Intent, Region};
 
 use super::conditions;
 use super::leave::Going;
@@ -73,6 +73,10 @@ impl Kind for ImageBuilderKind {
             | BuilderCall::Tag { .. }
             | BuilderCall::Untag { .. } => None,
         }
+    }
+
+    fn place(object: &ImageBuilder) -> (Option<&AccountName>, Option<&Region>) {
+        object.spec.common.place()
     }
 
     fn face(object: &ImageBuilder) -> Face {

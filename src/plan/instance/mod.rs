@@ -25,7 +25,7 @@ use kube::ResourceExt;
 
 use crate::api::common::{Common, PendingChange, RecreatePolicy};
 use crate::api::instance::{Applied, Instance, InstanceStatus, Internal};
-use crate::api::{Arn, Intent};
+use crate::api::{AccountName, Arn, Intent, Region};
 
 use super::conditions;
 use super::leave::Going;
@@ -68,6 +68,10 @@ impl Kind for InstanceKind {
             (InstanceCall::Create(_), Some(arn)) => Some(InstanceStatus { arn: Some(arn.clone()), ..status.clone() }),
             (_, _) => None,
         }
+    }
+
+    fn place(object: &Instance) -> (Option<&AccountName>, Option<&Region>) {
+        object.spec.common.place()
     }
 
     fn face(object: &Instance) -> Face {

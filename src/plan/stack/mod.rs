@@ -19,7 +19,7 @@ use kube::ResourceExt;
 
 use crate::api::common::{Common, PendingChange, RecreatePolicy};
 use crate::api::stack::{Stack, StackApplied, StackInternal, StackStatus};
-use crate::api::{Arn, Intent};
+use crate::api::{AccountName, Arn, Intent, Region};
 
 use super::conditions;
 use super::leave::Going;
@@ -75,6 +75,10 @@ impl Kind for StackKind {
             | StackCall::Tag { .. }
             | StackCall::Untag { .. } => None,
         }
+    }
+
+    fn place(object: &Stack) -> (Option<&AccountName>, Option<&Region>) {
+        object.spec.common.place()
     }
 
     fn face(object: &Stack) -> Face {

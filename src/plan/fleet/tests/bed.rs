@@ -87,6 +87,7 @@ pub fn with(fleet_type: FleetType, settings: FleetSettings) -> Bed {
         partition: "aws".into(),
         region: "eu-central-1".parse::<Region>().unwrap(),
         allow: Allow::default(),
+        identity: Default::default(),
     };
     let desired = settings.compute_capacity.as_ref().and_then(|c| c.desired_instances.or(c.desired_sessions));
     let shared = settings.max_sessions_per_instance.is_some();

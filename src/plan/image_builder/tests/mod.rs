@@ -58,6 +58,7 @@ fn builder() -> Bed {
         partition: "aws".into(),
         region: "eu-central-1".parse().unwrap(),
         allow: Allow::default(),
+        identity: Default::default(),
     };
     let seen = BuilderSettings { image_name: None, image_arn: Some(IMAGE.parse().unwrap()), ..settings };
     let image = ImageFacts {

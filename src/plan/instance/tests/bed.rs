@@ -102,6 +102,7 @@ pub fn new(spec: InstanceSpec) -> Bed {
             partition: "aws".into(),
             region: "eu-central-1".parse().unwrap(),
             allow: Allow::default(),
+            identity: Default::default(),
         },
         now: at(NOW),
         quiet_since: at("2026-11-22T06:00:00Z"),

@@ -78,6 +78,7 @@ pub fn stack() -> Bed {
         partition: "aws".into(),
         region: "eu-central-1".parse().unwrap(),
         allow: Allow::default(),
+        identity: Default::default(),
     };
     let bed = Bed {
         tags: ownership::tags::<StackKind>(&scope, &object),
