@@ -2,7 +2,7 @@
 # All builds share one target folder and one feature set (--workspace), so that no crate is compiled twice.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint crds control-plane build preflight preflight-python
+.PHONY: help demo test test-install e2e bench lint crds charts image control-plane build preflight preflight-python
 
 # --locked in CI: a build must not change Cargo.lock there.
 CARGO_FLAGS ?=
@@ -19,6 +19,12 @@ test: preflight-python control-plane .venv/.installed ## Run every test: Rust, t
 	cargo test $(CARGO_FLAGS) --workspace
 	WINDLASS_SIMULATOR=$(abspath $(TARGET))/debug/windlass-simulator .venv/bin/pytest -q $(BOTOCORE)
 
+test-install: build control-plane ## Install the charts with Helm 3 and 4 on a real API server (builds Helm at first: about 4 minutes)
+	cargo test $(CARGO_FLAGS) --workspace --test install -- --ignored --test-threads=2
+
+e2e: ## Play on the real nodes of $$KUBECONFIG: install, fail over, upgrade, uninstall (docs/e2e.md says what must be there)
+	tests/e2e/run
+
 bench: preflight ## Measure the release build: prints one table (BENCH_N=2000 adds a size, BENCH_WRITE=1 writes docs/performance.md)
 	cargo build $(CARGO_FLAGS) --workspace --bins --release
 	cargo bench $(CARGO_FLAGS) --workspace --bench plan
@@ -33,8 +39,21 @@ lint: preflight ## Check format, clippy with warnings denied, and the dependency
 	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
 	else echo "lint: cargo-deny is not installed, so licenses and sources are left to CI (cargo install cargo-deny)"; fi
 
-crds: build ## Write crds/ from the types
+crds: build ## Write crds/, and the chart's copy of it, from the types
 	$(TARGET)/debug/windlass crds --dir crds
+	$(TARGET)/debug/windlass crds --dir charts/windlass-crds/files
+
+charts: build ## Write the chart's README and the golden files of what Helm renders
+	WINDLASS_WRITE=1 cargo test $(CARGO_FLAGS) --workspace --test install -- --ignored render_the_golden
+	WINDLASS_WRITE=1 cargo test $(CARGO_FLAGS) --workspace --test charts made_from_the_values
+
+# CONTAINER builds it: docker, podman or buildah.
+CONTAINER ?= docker
+IMAGE ?= ghcr.io/windlass-dev/windlass:$(VERSION)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
+
+image: ## Build the operator's image for this machine's platform (CONTAINER=docker|podman|buildah, IMAGE=name:tag)
+	$(CONTAINER) build --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) .
 
 control-plane: build ## Build etcd, kube-apiserver, kube-controller-manager and kubectl into the cache, if they are not there
 	@$(TARGET)/debug/testbed control-plane

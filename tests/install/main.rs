@@ -54,7 +54,7 @@ fn values_that_make_no_sense_are_refused_with_a_sentence() {
         ("leaderElection.enabled=false", "more than one replica needs leaderElection.enabled"),
         ("serviceAccount.create=false", "serviceAccount.name is needed where serviceAccount.create is false"),
         ("region=frankfurt", "'frankfurt' does not match pattern"),
-        ("resync=60", "expected string"),
+        ("resync=60", "want string"),
         ("watchNamespaces={A}", "'A' does not match pattern"),
         ("image.digest=latest", "'latest' does not match pattern"),
     ] {
@@ -208,7 +208,7 @@ async fn what_is_protected_is_deleted_neither_by_people_nor_with_its_namespace_n
     }
     assert!(bed.find("team", "kept").await.unwrap()["metadata"]["deletionTimestamp"].is_null());
 
-    // With its namespace: that waits, says why, and takes what is not protected along.
+    // With its namespace: that waits and says why.
     ask(&bed.admin, "DELETE", "/api/v1/namespaces/team", None).await.unwrap();
     until_so("the namespace says what it waits for", async || {
         let namespace = ask(&bed.admin, "GET", "/api/v1/namespaces/team", None).await.unwrap();
@@ -218,6 +218,9 @@ async fn what_is_protected_is_deleted_neither_by_people_nor_with_its_namespace_n
     .await;
     let kept = bed.find("team", "kept").await.unwrap();
     assert!(kept["metadata"]["deletionTimestamp"].is_null(), "{}", stage::shown(&kept));
+    // The API server stops at the first refusal, so that what comes after it stays, too.
+    let plain = bed.find("team", "plain").await.unwrap();
+    assert!(plain["metadata"]["deletionTimestamp"].is_null(), "{}", stage::shown(&plain));
 
     // With its definition: the API server asks no policy then. The object goes into deletion, and the operator holds it.
     let definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/fleets.appstream.windlass.dev";
