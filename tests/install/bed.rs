@@ -248,6 +248,18 @@ impl Bed {
         ask(&self.admin, "GET", &format!("{}/{name}", fleets(namespace)), None).await.ok()
     }
 
+    /// Keeps the Fleet, while this condition is True, as a sample for the scripts in `deploy/argocd`, when told to write.
+    pub async fn sample(&self, file: &str, namespace: &str, name: &str, state: &str) {
+        let mut fleet = self.find(namespace, name).await.unwrap();
+        if std::env::var_os("WINDLASS_WRITE").is_none() || crate::stage::condition(&fleet, state).0 != "True" {
+            return;
+        }
+        fleet["metadata"].as_object_mut().unwrap().remove("managedFields");
+        let path = repository().join(format!("deploy/argocd/samples/{file}.yaml"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, serde_yaml::to_string(&fleet).unwrap()).unwrap();
+    }
+
     /// Waits until the Fleet is so.
     pub async fn until(&self, namespace: &str, name: &str, what: &str, so: impl Fn(&Value) -> bool) {
         let end = Instant::now() + SOON;
