@@ -22,7 +22,7 @@ test: preflight-python control-plane .venv/.installed ## Run every test: Rust, t
 test-install: build control-plane ## Install the charts with Helm 3 and 4 on a real API server (builds Helm at first: about 4 minutes)
 	cargo test $(CARGO_FLAGS) --workspace --test install -- --ignored --test-threads=2
 
-e2e: ## Play on the real nodes of $$KUBECONFIG: install, fail over, upgrade, uninstall (docs/e2e.md says what must be there)
+e2e: build ## Play on the real nodes of KUBECONFIG: install, fail over, upgrade, uninstall (its settings: tests/e2e/run)
 	tests/e2e/run
 
 bench: preflight ## Measure the release build: prints one table (BENCH_N=2000 adds a size, BENCH_WRITE=1 writes docs/performance.md)
