@@ -163,7 +163,7 @@ where
     A: AwsPort<K>,
 {
     let parts = Parts {
-        kube: LiveKube::<K>::new(kinds.clients.requests.clone()),
+        kube: LiveKube::<K>::new(kinds.clients.requests.clone(), kinds.clients.watches.clone()),
         aws,
         leave: Arc::clone(&kinds.leave),
         clock: Arc::new(Timestamp::now),

@@ -1,28 +1,37 @@
 //! What the parts around the engine ask of the API server, asked of a real one: the lease, events, the cluster's id.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use k8s_openapi::ByteString;
 use k8s_openapi::api::coordination::v1::{Lease as Record, LeaseSpec};
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ObjectReference};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ObjectReference, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{ListParams, PostParams};
-use kube::config::KubeConfigOptions;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Config, Resource, ResourceExt};
 use testbed::ControlPlane;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use windlass::engine::KubePort;
 use windlass::engine::events::{ClusterEvents, events};
+use windlass::engine::live::LiveKube;
 use windlass::kube_client::{Clients, cluster_id};
 use windlass::lease::{ClusterLease, Contender, Lease};
-use windlass::plan::News;
+use windlass::plan::fleet::FleetKind;
+use windlass::plan::{KeyFound, KeyRef, KeySource, News, SecretText};
 use windlass::settings::LeaseSettings;
 use windlass::telemetry::Metrics;
 
 async fn clients(control_plane: &ControlPlane) -> Clients {
+    clients_of(control_plane.admin()).await
+}
+
+async fn clients_of(kubeconfig: Kubeconfig) -> Clients {
     let options = KubeConfigOptions::default();
-    let config = Config::from_custom_kubeconfig(control_plane.admin(), &options).await.unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
     Clients::of(&config).unwrap()
 }
 
@@ -182,4 +191,62 @@ async fn a_cluster_is_known_by_the_uid_of_its_kube_system() {
     let namespaces: Api<Namespace> = Api::all(clients.requests.clone());
     let uid = namespaces.get("kube-system").await.unwrap().uid();
     assert_eq!(cluster_id(&clients.requests).await.ok(), uid);
+}
+
+#[tokio::test]
+async fn a_key_of_a_secret_or_config_map_is_read_as_it_is_where_the_role_is_bound() {
+    let control_plane = ControlPlane::shared().await;
+    let namespace = control_plane.namespace("keys").await;
+    let admin = clients(control_plane).await;
+    let bytes = |value: &[u8]| ByteString(value.to_vec());
+    let mut secret = Secret::default();
+    secret.metadata.name = Some("start".to_owned());
+    secret.data = Some(
+        [("script", &b"echo \xc3\xa9"[..]), ("empty", b""), ("binary", b"\xff")]
+            .map(|(key, value)| (key.to_owned(), bytes(value)))
+            .into(),
+    );
+    let secrets: Api<Secret> = Api::namespaced(admin.requests.clone(), &namespace);
+    secrets.create(&PostParams::default(), &secret).await.unwrap();
+    let mut map = ConfigMap::default();
+    map.metadata.name = Some("start".to_owned());
+    map.data = Some(BTreeMap::from([("script".to_owned(), "echo map".to_owned())]));
+    map.binary_data = Some([("text", &b"text"[..]), ("binary", b"\xff")].map(|(k, v)| (k.to_owned(), bytes(v))).into());
+    let maps: Api<ConfigMap> = Api::namespaced(admin.requests.clone(), &namespace);
+    maps.create(&PostParams::default(), &map).await.unwrap();
+
+    let read = async |clients: &Clients, source, name: &str, key: &str| {
+        let port = LiveKube::<FleetKind>::new(clients.requests.clone(), clients.watches.clone());
+        port.read_key(&namespace, &KeyRef { source, name: name.to_owned(), key: key.to_owned() }).await
+    };
+    let value = |text: &str| KeyFound::Value(SecretText::new(text.to_owned()));
+    for (source, name, key, found) in [
+        (KeySource::Secret, "start", "script", value("echo é")),
+        (KeySource::Secret, "start", "empty", value("")),
+        (KeySource::Secret, "start", "binary", KeyFound::NotText),
+        (KeySource::Secret, "start", "other", KeyFound::Absent),
+        (KeySource::Secret, "other", "script", KeyFound::Absent),
+        (KeySource::ConfigMap, "start", "script", value("echo map")),
+        (KeySource::ConfigMap, "start", "text", value("text")),
+        (KeySource::ConfigMap, "start", "binary", KeyFound::NotText),
+        (KeySource::ConfigMap, "start", "other", KeyFound::Absent),
+        (KeySource::ConfigMap, "other", "script", KeyFound::Absent),
+    ] {
+        assert_eq!(read(&admin, source, name, key).await, found, "{source:?} {name} {key}");
+    }
+    let operator = clients_of(control_plane.service_account(&namespace, "windlass").await).await;
+    for (source, plural) in [(KeySource::Secret, "secrets"), (KeySource::ConfigMap, "configmaps")] {
+        let found = read(&operator, source, "start", "script").await;
+        let KeyFound::NotPermitted(words) = &found else { panic!("{found:?}") };
+        assert!(words.contains(&format!("cannot get resource \"{plural}\"")), "{words}");
+    }
+    let roles = control_plane.folder().path().join(format!("{namespace}.yaml"));
+    std::fs::write(&roles, include_str!("rbac/secrets.yaml").replace("NAMESPACE", &namespace)).unwrap();
+    let kubeconfig = control_plane.write_kubeconfig(&control_plane.admin());
+    let applied = control_plane.kubectl(&kubeconfig).arg("apply").arg("-f").arg(&roles).output().unwrap();
+    assert!(applied.status.success(), "{applied:?}");
+    // The API server's authorizer reads role bindings through a watch.
+    for (source, text) in [(KeySource::Secret, "echo é"), (KeySource::ConfigMap, "echo map")] {
+        until("the right", async || read(&operator, source, "start", "script").await == value(text)).await;
+    }
 }

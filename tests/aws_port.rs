@@ -78,7 +78,7 @@ impl Bench {
     }
 
     async fn send(&self, call: FleetCall) -> Result<Reply, AwsError> {
-        self.appstream.send(&self.scope, &call, Urgency::Routine).await
+        AwsPort::<FleetKind>::send(&self.appstream, &self.scope, &call, Urgency::Routine).await
     }
 
     async fn create(&self, name: &str) -> Result<Reply, AwsError> {
@@ -101,7 +101,7 @@ impl Bench {
     async fn observe(&self, name: &str, looks: &[FleetLook], not_before: Timestamp) -> Result<FleetState, AwsError> {
         let looks: BTreeSet<FleetLook> = looks.iter().copied().collect();
         let ask = Ask { looks: &looks, not_before, urgency: Urgency::Routine };
-        self.appstream.observe(&self.scope, &object(name), ask).await
+        AwsPort::<FleetKind>::observe(&self.appstream, &self.scope, &object(name), ask).await
     }
 
     async fn now(&self, name: &str, looks: &[FleetLook]) -> FleetState {
@@ -292,10 +292,10 @@ async fn a_list_that_loses_a_page_is_no_list() {
     }
     tokio::time::sleep(Duration::from_secs(60)).await;
     bench.world.script(Fault::nth("DescribeFleets", 2, FaultEffect::ServerError));
-    let refused = bench.appstream.strays(&bench.scope, &BTreeSet::new()).await.unwrap_err();
+    let refused = AwsPort::<FleetKind>::strays(&bench.appstream, &bench.scope, &BTreeSet::new()).await.unwrap_err();
     assert_eq!((refused.operation, refused.class), ("DescribeFleets", Class::Unavailable));
     bench.world.script(Fault::nth("DescribeFleets", 1, FaultEffect::Partial { keep: 0 }));
-    let strays = bench.appstream.strays(&bench.scope, &BTreeSet::new()).await.unwrap();
+    let strays = AwsPort::<FleetKind>::strays(&bench.appstream, &bench.scope, &BTreeSet::new()).await.unwrap();
     let uids: BTreeSet<_> = strays.into_iter().map(|stray| stray.tags["windlass.dev/uid"].clone()).collect();
     assert_eq!(uids, (0..5).map(|n| format!("fleet-{n}")).collect());
 }
@@ -331,9 +331,12 @@ async fn an_image_is_found_by_its_arn() {
         Some("arn:aws:appstream:us-east-1:123456789012:image/windlass-demo-v1".parse().unwrap());
     let looks = BTreeSet::from([FleetLook::Image]);
     let ask = Ask { looks: &looks, not_before: Timestamp::MIN, urgency: Urgency::Urgent };
-    let found = bench.appstream.observe(&bench.scope, &fleet, ask).await.unwrap();
+    let found = AwsPort::<FleetKind>::observe(&bench.appstream, &bench.scope, &fleet, ask).await.unwrap();
     assert_eq!(found.image.unwrap().unwrap().name, "windlass-demo-v1");
     fleet.spec.settings.image_arn = Some("arn:aws:appstream:us-east-1:123456789012:image/never-made".parse().unwrap());
     let ask = Ask { looks: &looks, not_before: Timestamp::MIN, urgency: Urgency::Urgent };
-    assert_eq!(bench.appstream.observe(&bench.scope, &fleet, ask).await.unwrap().image, Some(None));
+    assert_eq!(
+        AwsPort::<FleetKind>::observe(&bench.appstream, &bench.scope, &fleet, ask).await.unwrap().image,
+        Some(None)
+    );
 }

@@ -12,7 +12,7 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// Operation as AWS spells it.
     pub operation: String,
-    /// Service by its signing name (`appstream`, `sts`).
+    /// Service by its signing name (`appstream`, `lightsail`, `sts`).
     pub service: String,
     /// Protocol that it came in: `rpc-v2-cbor`, `json-1.1` or `query`.
     pub protocol: String,
@@ -24,7 +24,7 @@ pub struct AuditEntry {
     pub caller: String,
     /// Access key that signed, empty for an unsigned call.
     pub access_key: String,
-    /// What the request names first (a fleet, a stack, an ARN, a session id).
+    /// What the request names first (a fleet, a stack, an instance, an ARN, a session id).
     pub resource: Option<String>,
     /// Whether the operation changes anything.
     pub mutating: bool,

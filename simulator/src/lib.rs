@@ -29,9 +29,11 @@ mod violations;
 mod wire;
 mod world;
 
+pub use appstream::builder::BuilderState;
 pub use appstream::capacity::Capacity;
 pub use appstream::fleet::{DomainJoinInfo, FleetSettings, FleetState, S3Location, VolumeConfig, VpcConfig};
 pub use appstream::image::{ImageSeed, seeds};
+pub use appstream::people::{BuilderView, StackView};
 pub use appstream::session::AuthenticationType;
 pub use audit::{AuditEntry, Outcome, Summary, summarize};
 pub use faults::{Fault, FaultEffect};

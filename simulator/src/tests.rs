@@ -9,16 +9,20 @@ use serde_json::{Value as Json, json};
 
 use crate::wire::{Reply, answer};
 use crate::{
-    AuthenticationType, Capacity, Fault, FaultEffect, FleetState, FleetView, Quotas, Rule, RunningRule, Settings,
-    World, credentials,
+    AuthenticationType, BuilderState, Capacity, Fault, FaultEffect, FleetState, FleetView, InstanceSeed, Quotas, Rule,
+    RunningRule, Settings, World, credentials,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn request(key: &str, operation: &str, body: &str) -> Request<Bytes> {
-    let scope = format!("{key}/20260101/us-east-1/appstream/aws4_request");
+    request_to("appstream", "PhotonAdminProxyService", key, operation, body)
+}
+
+fn request_to(service: &str, shape: &str, key: &str, operation: &str, body: &str) -> Request<Bytes> {
+    let scope = format!("{key}/20260101/us-east-1/{service}/aws4_request");
     Request::post("http://aws/")
-        .header("x-amz-target", format!("PhotonAdminProxyService.{operation}"))
+        .header("x-amz-target", format!("{shape}.{operation}"))
         .header("authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"))
         .body(Bytes::from(body.to_owned()))
         .unwrap()
@@ -449,6 +453,181 @@ async fn no_input_makes_a_panic() {
             assert!((200..500).contains(&status), "{operation} {body}: {status}");
         }
     }
+}
+
+#[tokio::test]
+async fn no_input_to_lightsail_makes_a_panic() {
+    let junk = [
+        "",
+        "[]",
+        "null",
+        "{",
+        "{}",
+        "{\"instanceName\": 1}",
+        "{\"instanceName\": \"\", \"instanceNames\": [\"\"], \"staticIpName\": \"é\", \"resourceName\": \"web\"}",
+        "{\"instanceName\": \"web\", \"portInfos\": [{}], \"portInfo\": {\"fromPort\": -1, \"toPort\": -1, \"protocol\": \"all\"}}",
+        "{\"instanceName\": \"web\", \"portInfos\": [null], \"portInfo\": {\"fromPort\": 65535, \"toPort\": 0, \"protocol\": \"tcp\"}}",
+        "{\"instanceName\": \"web\", \"portInfo\": {\"fromPort\": 1, \"toPort\": 1, \"protocol\": \"tcp\", \"cidrs\": [\"/\", \"\"]}}",
+        "{\"resourceName\": \"web\", \"addOnRequest\": {\"addOnType\": \"AutoSnapshot\", \"autoSnapshotAddOnRequest\": {\"snapshotTimeOfDay\": \"é:00\"}}}",
+        "{\"resourceName\": \"web\", \"addOnRequest\": {\"addOnType\": \"AutoSnapshot\", \"autoSnapshotAddOnRequest\": {\"snapshotTimeOfDay\": \"99:00\"}}}",
+        "{\"resourceName\": \"web\", \"tags\": [{}, {\"key\": null}], \"tagKeys\": []}",
+        "{\"resourceName\": \"web\", \"resourceType\": \"Instance\", \"ipAddressType\": \"ipv6\"}",
+        "{\"instanceName\": \"web\", \"httpPutResponseHopLimit\": -9223372036854775808}",
+        "{\"instanceName\": \"web\", \"attributeUpdates\": {\"bundleId\": \"auto\"}}",
+        "{\"pageToken\": \"zz\", \"operationId\": \"é\"}",
+        "{\"pageToken\": \"é\", \"operationId\": \"\"}",
+        "{\"pageToken\": \"00\", \"keyPairName\": \"\", \"publicKeyBase64\": \"\"}",
+    ];
+    let operations = [
+        "CreateInstances",
+        "GetInstance",
+        "GetInstances",
+        "GetInstanceState",
+        "StartInstance",
+        "StopInstance",
+        "RebootInstance",
+        "DeleteInstance",
+        "PutInstancePublicPorts",
+        "OpenInstancePublicPorts",
+        "CloseInstancePublicPorts",
+        "GetInstancePortStates",
+        "AllocateStaticIp",
+        "AttachStaticIp",
+        "DetachStaticIp",
+        "ReleaseStaticIp",
+        "GetStaticIp",
+        "GetStaticIps",
+        "EnableAddOn",
+        "DisableAddOn",
+        "GetAutoSnapshots",
+        "SetIpAddressType",
+        "UpdateInstanceMetadataOptions",
+        "TagResource",
+        "UntagResource",
+        "GetBlueprints",
+        "GetBundles",
+        "GetRegions",
+        "GetOperation",
+        "GetOperations",
+        "GetOperationsForResource",
+        "GetKeyPair",
+        "GetKeyPairs",
+        "CreateKeyPair",
+        "ImportKeyPair",
+        "DeleteKeyPair",
+        "GetActiveNames",
+        "NoSuchOperation",
+        "",
+    ];
+    let world = World::new(Settings::default());
+    let key = credentials("123456789012").0;
+    for operation in operations {
+        if world.instances().is_empty() {
+            world.put_instance(&InstanceSeed::named("web")).unwrap();
+        }
+        for body in junk {
+            let (status, _) = send(&world, request_to("lightsail", "Lightsail_20161128", &key, operation, body)).await;
+            assert!((200..500).contains(&status), "{operation} {body}: {status}");
+        }
+        world.advance(100_000 * MINUTE);
+    }
+}
+
+fn builder_named(name: &str, uid: &str) -> Json {
+    json!({
+        "Name": name,
+        "InstanceType": "stream.standard.medium",
+        "ImageName": "windlass-demo-v1",
+        "Tags": {"windlass.dev/cluster": "c1", "windlass.dev/uid": uid},
+    })
+}
+
+async fn builder_state(world: &World) -> String {
+    let described = call(world, "DescribeImageBuilders", json!({"Names": ["b"]})).await.unwrap();
+    described["ImageBuilders"][0]["State"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_builder_that_makes_an_image_is_left_alone() {
+    let world = World::new(Settings::default());
+    call(&world, "CreateImageBuilder", builder_named("b", "u")).await.unwrap();
+    call(&world, "StopImageBuilder", json!({"Name": "b"})).await.unwrap_err();
+    assert_eq!(rules(&world), [Rule::AgainstTransition], "it is PENDING");
+    world.advance(10 * MINUTE);
+    assert!(world.begin_snapshot("b", "mine"));
+    assert!(!world.begin_snapshot("b", "mine"));
+    assert_eq!(builder_state(&world).await, "SNAPSHOTTING");
+    for operation in ["StopImageBuilder", "DeleteImageBuilder", "StartImageBuilder", "UpdateImageBuilder"] {
+        let refused = call(&world, operation, json!({"Name": "b"})).await;
+        assert_eq!(refused, Err("OperationNotPermittedException".to_owned()), "{operation}");
+    }
+    assert_eq!(rules(&world), [Rule::AgainstTransition; 5]);
+    world.advance(1000 * MINUTE);
+    assert_eq!(builder_state(&world).await, "SNAPSHOTTING", "it lasts until somebody finishes it");
+    assert!(world.finish_snapshot("b", "mine"));
+    assert_eq!(builder_state(&world).await, "STOPPED");
+    let images = call(&world, "DescribeImages", json!({"Names": ["mine"]})).await.unwrap();
+    assert_eq!(images["Images"][0]["State"], "AVAILABLE");
+    call(&world, "StopImageBuilder", json!({"Name": "b"})).await.unwrap_err();
+    assert_eq!(rules(&world)[5..], [Rule::UselessWrite]);
+    call(&world, "StartImageBuilder", json!({"Name": "b", "AppstreamAgentVersion": "LATEST"})).await.unwrap();
+    world.advance(10 * MINUTE);
+    call(&world, "UpdateImageBuilder", json!({"Name": "b", "Description": "x"})).await.unwrap_err();
+    assert_eq!(rules(&world)[6..], [Rule::ForbiddenUpdate]);
+    call(&world, "DeleteImageBuilder", json!({"Name": "b"})).await.unwrap();
+    assert_eq!(builder_state(&world).await, "DELETING");
+    world.advance(MINUTE);
+    assert_eq!(world.builders(), []);
+}
+
+#[tokio::test]
+async fn a_failed_builder_says_why_and_can_only_be_deleted() {
+    let world = World::new(Settings::default());
+    call(&world, "CreateImageBuilder", builder_named("b", "u")).await.unwrap();
+    assert!(world.fail_builder("b", &["SUBNET_NOT_FOUND"]));
+    let described = call(&world, "DescribeImageBuilders", json!({})).await.unwrap();
+    let builder = &described["ImageBuilders"][0];
+    assert_eq!(
+        (&builder["State"], &builder["ImageBuilderErrors"][0]["ErrorCode"], &builder["StateChangeReason"]["Code"]),
+        (&json!("FAILED"), &json!("SUBNET_NOT_FOUND"), &json!("INTERNAL_ERROR"))
+    );
+    call(&world, "StartImageBuilder", json!({"Name": "b"})).await.unwrap_err();
+    call(&world, "DeleteImageBuilder", json!({"Name": "b"})).await.unwrap();
+    assert!(world.put_builder_into("b", BuilderState::PendingQualification));
+    assert_eq!(builder_state(&world).await, "PENDING_QUALIFICATION");
+    assert!(world.delete_builder_out_of_band("b"));
+    assert_eq!((world.builders(), rules(&world)), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn stacks_and_builders_are_judged_like_fleets() {
+    let world = World::new(Settings::default());
+    let owned = |uid: &str| json!({"windlass.dev/cluster": "c1", "windlass.dev/uid": uid});
+    call(&world, "CreateStack", json!({"Name": "s", "Tags": owned("s")})).await.unwrap();
+    call(&world, "CreateStack", json!({"Name": "s", "Tags": owned("s")})).await.unwrap_err();
+    assert_eq!(rules(&world), [Rule::DuplicateCreate]);
+    world.script(Fault::nth("CreateStack", 1, FaultEffect::AppliedNoAnswer));
+    call(&world, "CreateStack", json!({"Name": "t", "Tags": owned("t")})).await.unwrap_err();
+    call(&world, "CreateStack", json!({"Name": "t", "Tags": owned("t")})).await.unwrap_err();
+    assert_eq!(rules(&world).len(), 1, "one repeat after a lost answer is excused");
+    call(&world, "CreateImageBuilder", builder_named("b", "b")).await.unwrap();
+    call(&world, "CreateImageBuilder", builder_named("b2", "b")).await.unwrap();
+    assert_eq!(rules(&world)[1..], [Rule::DuplicateCreate]);
+    world.put_stack("theirs");
+    call(&world, "UpdateStack", json!({"Name": "theirs", "Description": "mine"})).await.unwrap();
+    call(&world, "DeleteStack", json!({"Name": "theirs"})).await.unwrap();
+    let bare = json!({"ResourceArn": "arn:aws:appstream:us-east-1:123456789012:image-builder/b2", "TagKeys":
+                      ["windlass.dev/uid"]});
+    world.out_of_band("appstream", "UntagResource", &bare).unwrap();
+    world.advance(10 * MINUTE);
+    call(&world, "StopImageBuilder", json!({"Name": "b2"})).await.unwrap();
+    assert_eq!(rules(&world)[2..], [Rule::ForeignWrite; 3]);
+    let stack = world.stack("123456789012", "us-east-1", "s").unwrap();
+    assert_eq!((stack.fleet, stack.settings["UserSettings"].as_array().unwrap().len()), (None, 9));
+    assert!(world.stack_errors("s", &["STORAGE_CONNECTOR_ERROR"]));
+    let described = call(&world, "DescribeStacks", json!({"Names": ["s"]})).await.unwrap();
+    assert_eq!(described["Stacks"][0]["StackErrors"][0]["ErrorCode"], "STORAGE_CONNECTOR_ERROR");
+    assert!(world.delete_stack_out_of_band("s"));
 }
 
 #[tokio::test(start_paused = true)]

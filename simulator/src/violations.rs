@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::appstream::builder::BuilderState;
 use crate::appstream::fleet::{Fleet, FleetState};
 use crate::appstream::fleet_update::{forbidden, touched};
 use crate::appstream::session::Session;
@@ -39,7 +40,8 @@ pub struct Violation {
 /// The rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Rule {
-    /// UpdateFleet with an attribute that a RUNNING fleet does not take, or any while STARTING or STOPPING.
+    /// UpdateFleet with an attribute that a RUNNING fleet does not take, or any while STARTING or STOPPING;
+    /// UpdateImageBuilder of a RUNNING builder.
     ForbiddenUpdate,
     /// A stop, delete, disassociation or expiry that ends live sessions, without leave.
     SessionKilled,
@@ -47,7 +49,7 @@ pub enum Rule {
     DuplicateCreate,
     /// A write to a resource without ownership tags, or with another cluster's.
     ForeignWrite,
-    /// A start of a fleet or instance that is up, a stop of one that is down.
+    /// A start of a fleet, builder or instance that is up, a stop of one that is down.
     UselessWrite,
     /// A create without ownership tags.
     UntaggedCreate,
@@ -129,6 +131,7 @@ pub(crate) fn before(state: &mut State, service: Service, call: &Call<'_>, calle
             found.push((Rule::SessionKilled, format!("with {killed} live sessions on fleet {}", fleet.name)));
         }
     }
+    found.extend(disturbed(place, call, lag).filter(|_| service == Service::AppStream));
     for (rule, text) in found {
         report(state, service, call, caller, rule, &text);
     }
@@ -230,7 +233,10 @@ impl Kind {
             Self::Fleet => place.fleets.get(name).map(|one| (&one.tags, one.created_at)),
             Self::Stack => place.stacks.get(name).map(|one| (&one.tags, one.created_at)),
             Self::Builder => place.builders.get(name).map(|one| (&one.tags, one.created_at)),
-            Self::Instance => place.lightsail.instances.get(name).map(|one| (&one.tags, one.created_at)),
+            Self::Instance => {
+                let one = place.lightsail.instances.get(name).filter(|one| !one.is_leaving())?;
+                Some((&one.tags, one.created_at))
+            }
         }
     }
 
@@ -330,6 +336,26 @@ fn target_of_appstream(place: &mut Place, call: &Call<'_>) -> Option<Tags> {
         "TagResource" | "UntagResource" => place.tags_mut(text("ResourceArn")).cloned(),
         _ => None,
     }
+}
+
+/// A write to an image builder that is in a transition, useless, or forbidden in its state. A state that is younger than
+/// the lag can not be known.
+fn disturbed(place: &Place, call: &Call<'_>, lag: Duration) -> Option<(Rule, String)> {
+    let builder = place.builders.get(call.text("Name"))?;
+    let writes = ["UpdateImageBuilder", "StartImageBuilder", "StopImageBuilder", "DeleteImageBuilder"];
+    if !writes.contains(&call.operation) || later(builder.state_since, lag) > call.now {
+        return None;
+    }
+    let text = format!("while {}", builder.state.as_str());
+    let rule = match (call.operation, builder.state) {
+        (_, state) if state.is_transition() => Rule::AgainstTransition,
+        ("StartImageBuilder", BuilderState::Running) | ("StopImageBuilder", BuilderState::Stopped) => {
+            Rule::UselessWrite
+        }
+        ("UpdateImageBuilder", BuilderState::Running) => Rule::ForbiddenUpdate,
+        (_, _) => return None,
+    };
+    Some((rule, text))
 }
 
 fn fleet_of<'a>(place: &'a Place, call: &Call<'_>) -> Option<&'a Fleet> {

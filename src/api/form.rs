@@ -11,6 +11,57 @@ pub const AWS_NAME: [Rule; 1] = [form(
     "an AWS name has 1 to 101 letters, digits, `_`, `.` and `-`, and begins with a letter or digit",
 )];
 
+/// A Lightsail name (AWS's own refusal: "at least 2 characters long and contain only alphanumerics, -, _, and .").
+pub const LIGHTSAIL_NAME: [Rule; 1] = [form(
+    "self.matches('^[a-zA-Z0-9]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$')",
+    "a Lightsail name has 2 to 255 letters, digits, `_`, `.` and `-`, and begins and ends with a letter or digit",
+)];
+
+/// An Availability Zone: a Region and a letter.
+pub const ZONE: [Rule; 1] = [form(
+    "self.matches('^[a-z]{2,}(-[a-z]+)+-[0-9]+[a-z]$')",
+    "this is not an Availability Zone, which is a Region and a letter, such as eu-central-1a",
+)];
+
+/// The id of a Lightsail blueprint or bundle: AWS's lists grow, so only what can never be one is refused.
+pub const CATALOGUE_ID: [Rule; 1] = [form(
+    "self.matches('^[a-z0-9][a-z0-9_.-]*$')",
+    "an id of Lightsail's catalogue has lower-case letters, digits, `_`, `.` and `-`, such as ubuntu_24_04 or nano_3_0",
+)];
+
+/// A Lightsail key pair (`KeyPairName` in the Lightsail API model, and the `.` that its names may have).
+pub const KEY_PAIR_NAME: [Rule; 1] = [form(
+    "self.matches('^[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_])?$')",
+    "the name of a key pair has letters, digits, `_`, `.` and `-`, and begins and ends with a letter, digit or `_`",
+)];
+
+/// A key of a Secret or ConfigMap (what the API server takes for one).
+pub const DATA_KEY: [Rule; 1] =
+    [form("self.matches('^[-._a-zA-Z0-9]+$')", "a key of a Secret or ConfigMap has letters, digits, `-`, `_` and `.`")];
+
+/// An IPv4 address, or a range in CIDR notation.
+pub const IPV4_RANGE: [Rule; 1] = [form(
+    "self.matches('^(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}(/(3[0-2]|[12]?[0-9]))?$')",
+    "this is not an IPv4 address or range, which looks like 192.0.2.44 or 192.0.2.0/24",
+)];
+
+/// An IPv6 address, or a range in CIDR notation.
+pub const IPV6_RANGE: [Rule; 1] = [form(
+    "self.matches('^[0-9a-fA-F:]*:[0-9a-fA-F:.]*(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?$')",
+    "this is not an IPv6 address or range, which looks like 2001:db8::1 or 2001:db8::/32",
+)];
+
+/// An alias of a list of addresses: AWS has `lightsail-connect`, and may have more.
+pub const ADDRESS_ALIAS: [Rule; 1] = [form(
+    "self.matches('^[a-z][a-z0-9-]*$')",
+    "an alias of addresses has lower-case letters, digits and `-`, such as lightsail-connect",
+)];
+
+/// A time of day at which AWS can begin an automatic snapshot (`AutoSnapshotAddOnRequest` in the Lightsail API model: full
+/// hours, UTC).
+pub const SNAPSHOT_TIME: [Rule; 1] =
+    [form("self.matches('^([01][0-9]|2[0-3]):00$')", "a snapshot begins at a full hour in UTC, written such as 06:00")];
+
 /// Any ARN. Account and Region may be empty, as in the ARN of a public image.
 pub const ARN: [Rule; 1] = [form(
     "self.matches('^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:([0-9]{12})?:.+$')",

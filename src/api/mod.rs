@@ -4,14 +4,20 @@ pub mod common;
 pub mod definition;
 pub mod fleet;
 pub mod form;
+pub mod image_builder;
+pub mod instance;
 pub mod schema;
+pub mod stack;
 pub mod text;
 
 pub use common::{
     AdoptionPolicy, Common, DeletionPolicy, Impact, Intent, ManagementPolicy, PendingChange, RecreatePolicy,
 };
 pub use fleet::{Fleet, FleetSettings, FleetSpec, FleetStatus};
-pub use text::{AccountName, Arn, AwsName, Region};
+pub use image_builder::{BuilderSettings, ImageBuilder, ImageBuilderSpec, ImageBuilderStatus};
+pub use instance::{Instance, InstanceSpec, InstanceStatus};
+pub use stack::{Stack, StackSettings, StackSpec, StackStatus};
+pub use text::{AccountName, Arn, AwsName, LightsailName, Region};
 
 /// The finalizer on every object that may own something in AWS.
 pub const FINALIZER: &str = "windlass.dev/finalizer";

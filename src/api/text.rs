@@ -84,6 +84,20 @@ text!(
 );
 
 text!(
+    /// The name of a Lightsail resource: 2 to 255 letters, digits, `_`, `.`, `-`, the first and the last a letter or digit
+    /// (the words of AWS's own refusal; the pattern of the Lightsail API model leaves out the `.`).
+    LightsailName,
+    "a Lightsail name (2 to 255 letters, digits, `_`, `.`, `-`, beginning and ending with a letter or digit)",
+    |t| {
+        (2..=255).contains(&t.len())
+            && t.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && t.ends_with(|c: char| c.is_ascii_alphanumeric())
+            && t.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+    },
+    { "type": "string", "minLength": 2, "maxLength": 255, "x-kubernetes-validations": form::LIGHTSAIL_NAME }
+);
+
+text!(
     /// An Amazon Resource Name (`arn:partition:service:region:account:resource`); account and Region may be empty,
     /// as in the ARN of a public image.
     Arn,
@@ -152,6 +166,8 @@ mod tests {
     fn the_longest_texts_that_the_schema_allows_are_read() {
         assert!(reads::<AwsName>(&"a".repeat(101)));
         assert!(!reads::<AwsName>(&"a".repeat(102)));
+        assert!(reads::<LightsailName>("ab") && reads::<LightsailName>(&"a".repeat(255)));
+        assert!(!reads::<LightsailName>("a") && !reads::<LightsailName>(&"a".repeat(256)));
         let before = "arn:aws:iam::123456789012:role/";
         let arn = |length: usize| format!("{before}{}", "é".repeat(length - before.len()));
         assert!(reads::<Arn>(&arn(2048)));

@@ -7,6 +7,8 @@ use crate::plan::Class;
 pub enum Service {
     /// AppStream 2.0.
     AppStream,
+    /// Lightsail.
+    Lightsail,
     /// The Security Token Service.
     Sts,
 }
@@ -16,6 +18,7 @@ impl Service {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AppStream => "appstream",
+            Self::Lightsail => "lightsail",
             Self::Sts => "sts",
         }
     }
@@ -45,6 +48,7 @@ pub fn class(answer: Answer<'_>) -> Class {
     let code = answer.code.map(short).unwrap_or_default();
     let by_code = match answer.service {
         Service::AppStream => appstream(answer.operation, code, answer.message).or_else(|| common(code)),
+        Service::Lightsail => lightsail(code, answer.message).or_else(|| common(code)),
         Service::Sts => sts(code).or_else(|| common(code)),
     };
     by_code.unwrap_or_else(|| by_status(answer.status))
@@ -59,16 +63,19 @@ pub fn short(code: &str) -> &str {
 
 fn appstream(operation: &str, code: &str, message: &str) -> Option<Class> {
     let class = match (code, operation) {
-        // What is missing here is not the fleet but what it is made of (image, role, application), and what was made a
+        // What is missing here is not the resource but what it is made of (image, role, application, fleet), and what was made a
         // moment ago is not visible everywhere: Terraform's provider repeats these for up to 15 minutes.
-        ("ResourceNotFoundException", "CreateFleet" | "AssociateApplicationFleet") => Class::Busy,
+        (
+            "ResourceNotFoundException",
+            "CreateFleet" | "AssociateApplicationFleet" | "CreateStack" | "AssociateFleet" | "CreateImageBuilder",
+        ) => Class::Busy,
         // The fleet was in DescribeFleets a moment ago: the two reads disagree, and only another look can tell.
         ("ResourceNotFoundException", "ListTagsForResource") => Class::Busy,
         ("ResourceNotFoundException", _) => Class::NotFound,
         ("ResourceAlreadyExistsException", _) => Class::AlreadyExists,
         ("ResourceInUseException", _) => Class::InUse,
         // On a create there is no state of ours that it could be about; other tools repeat it for minutes.
-        ("OperationNotPermittedException", "CreateFleet") => Class::Busy,
+        ("OperationNotPermittedException", "CreateFleet" | "CreateStack" | "CreateImageBuilder") => Class::Busy,
         // On everything else it is AWS's other word for "not in this state".
         ("OperationNotPermittedException", _) => Class::InUse,
         // An image that is DEPRECATED or not copied yet. Whether it ever will be available is what DescribeImages says,
@@ -87,6 +94,60 @@ fn appstream(operation: &str, code: &str, message: &str) -> Option<Class> {
         _ => return None,
     };
     Some(class)
+}
+
+/// Where Lightsail tells answers apart by its words alone: the code, the phrase that the words hold, what it means. Every
+/// phrase is one that AWS was seen to answer; nothing else is read out of words.
+const LIGHTSAIL_PHRASES: [(&str, &str, Class); 10] = [
+    // Seen with `code: NameExists` beside it, and without (public issue trackers of deployment tools).
+    ("InvalidInputException", "Some names are already in use", Class::AlreadyExists),
+    // Terraform's Lightsail resources repeat the call on these two.
+    ("InvalidInputException", "Please try again in a few minutes", Class::Busy),
+    ("InvalidInputException", WAIT_FOR_IT, Class::Busy),
+    ("OperationFailureException", WAIT_FOR_IT, Class::Busy),
+    ("InvalidInputException", PENDING_VERIFICATION, Class::AccountPending),
+    ("OperationFailureException", PENDING_VERIFICATION, Class::AccountPending),
+    ("InvalidInputException", TOO_MANY, Class::QuotaExceeded),
+    ("OperationFailureException", TOO_MANY, Class::QuotaExceeded),
+    // CloudFormation's handlers take these two for done: look again, and it is.
+    ("InvalidInputException", "The addOn is already in requested state", Class::InUse),
+    ("InvalidInputException", "AutoSnapshot not enabled for the resource", Class::InUse),
+];
+
+/// Another operation on the resource is under way.
+const WAIT_FOR_IT: &str = "Please wait for it to complete before trying again";
+/// A new account that AWS has not looked at yet: hours, without anybody's doing (issue trackers of deployment tools).
+const PENDING_VERIFICATION: &str = "your AWS account is pending verification";
+/// "Sorry, you've reached the maximum number of instances for your account." (issue trackers); other resources have the same
+/// sentence with another word.
+const TOO_MANY: &str = "you've reached the maximum number of";
+
+/// Lightsail's exceptions, and the finer codes that it puts beside them.
+fn lightsail(code: &str, message: &str) -> Option<Class> {
+    let phrase = LIGHTSAIL_PHRASES.iter().find(|(of, phrase, _)| *of == code && message.contains(phrase));
+    if let Some((_, _, class)) = phrase {
+        return Some(*class);
+    }
+    let class = match code {
+        "NotFoundException" | "DoesNotExist" => Class::NotFound,
+        "NameExists" => Class::AlreadyExists,
+        "InvalidInputException" => Class::Rejected,
+        // "An operation fails to execute": a state that does not allow it, as far as tools tell. Only a look can say.
+        "OperationFailureException" => Class::InUse,
+        "ServiceException" => Class::Unavailable,
+        "UnauthenticatedException" => Class::AccessDenied,
+        // The account, or the Region that was opted into, is being set up: minutes.
+        "AccountSetupInProgressException" | "RegionSetupInProgressException" => Class::AccountPending,
+        // The account has never opened Lightsail.
+        "SubscriptionRequiredException" | "SubscriptionRequired" => Class::AccessDenied,
+        _ => return None,
+    };
+    Some(class)
+}
+
+/// Whether a finer code of Lightsail's says more than the exception that it came with.
+pub fn finer(code: &str) -> bool {
+    ["NameExists", "DoesNotExist"].contains(&code)
 }
 
 fn sts(code: &str) -> Option<Class> {
@@ -183,6 +244,21 @@ mod tests {
             ("CreateFleet", "ResourceNotFoundException", "The image x does not exist.", 404, Class::Busy),
             ("AssociateApplicationFleet", "ResourceNotFoundException", "", 404, Class::Busy),
             ("ListTagsForResource", "ResourceNotFoundException", "", 404, Class::Busy),
+            ("CreateStack", "ResourceNotFoundException", "", 404, Class::Busy),
+            ("AssociateFleet", "ResourceNotFoundException", "The fleet x does not exist.", 404, Class::Busy),
+            ("DisassociateFleet", "ResourceNotFoundException", "", 404, Class::NotFound),
+            ("CreateImageBuilder", "ResourceNotFoundException", "The image x does not exist.", 404, Class::Busy),
+            ("DescribeStacks", "ResourceNotFoundException", "", 404, Class::NotFound),
+            ("DescribeImageBuilders", "ResourceNotFoundException", "", 404, Class::NotFound),
+            ("DeleteStack", "ResourceInUseException", "Cannot delete stack X.", 400, Class::InUse),
+            ("DisassociateFleet", "ResourceInUseException", "", 400, Class::InUse),
+            ("AssociateFleet", "OperationNotPermittedException", "", 400, Class::InUse),
+            ("AssociateFleet", "IncompatibleImageException", "", 400, Class::Rejected),
+            ("CreateStack", "OperationNotPermittedException", "", 400, Class::Busy),
+            ("CreateImageBuilder", "OperationNotPermittedException", "", 400, Class::Busy),
+            ("CreateImageBuilder", "ResourceNotAvailableException", "The image x is DEPRECATED.", 400, Class::Busy),
+            ("StopImageBuilder", "OperationNotPermittedException", "", 400, Class::InUse),
+            ("DeleteImageBuilder", "OperationNotPermittedException", "", 400, Class::InUse),
             ("CreateFleet", "ResourceAlreadyExistsException", "", 400, Class::AlreadyExists),
             ("DeleteFleet", "ResourceInUseException", "", 400, Class::InUse),
             ("UpdateFleet", "ResourceInUseException", "", 400, Class::InUse),
@@ -222,6 +298,67 @@ mod tests {
         ];
         for (operation, code, message, status, wanted) in rows {
             assert_eq!(appstream_class(operation, code, message, status), wanted, "{operation} {code} {message}");
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_lightsail_table_has_its_class() {
+        let rows = [
+            ("GetInstance", "NotFoundException", "The Instance does not exist: a", 400, Class::NotFound),
+            ("GetInstance", "DoesNotExist", "", 400, Class::NotFound),
+            ("CreateInstances", "NameExists", "Some names are already in use: a", 400, Class::AlreadyExists),
+            ("CreateInstances", "InvalidInputException", "Some names are already in use: a", 400, Class::AlreadyExists),
+            (
+                "CreateInstances",
+                "InvalidInputException",
+                "The given Availability Zone is invalid. It must be one of the following: us-east-2a.",
+                400,
+                Class::Rejected,
+            ),
+            (
+                "PutInstancePublicPorts",
+                "InvalidInputException",
+                "Something went wrong. Please try again in a few minutes.",
+                400,
+                Class::Busy,
+            ),
+            (
+                "StopInstance",
+                "OperationFailureException",
+                "Another operation is in progress. Please wait for it to complete before trying again.",
+                400,
+                Class::Busy,
+            ),
+            (
+                "CreateInstances",
+                "InvalidInputException",
+                "We're sorry, your AWS account is pending verification. Please try again later",
+                400,
+                Class::AccountPending,
+            ),
+            (
+                "CreateInstances",
+                "InvalidInputException",
+                "Sorry, you've reached the maximum number of instances for your account.",
+                400,
+                Class::QuotaExceeded,
+            ),
+            ("EnableAddOn", "InvalidInputException", "The addOn is already in requested state", 400, Class::InUse),
+            ("DisableAddOn", "InvalidInputException", "AutoSnapshot not enabled for the resource", 400, Class::InUse),
+            ("StartInstance", "OperationFailureException", "", 400, Class::InUse),
+            ("GetInstances", "AccountSetupInProgressException", "", 400, Class::AccountPending),
+            ("GetInstances", "RegionSetupInProgressException", "", 400, Class::AccountPending),
+            ("GetInstances", "UnauthenticatedException", "", 400, Class::AccessDenied),
+            ("GetInstances", "AccessDeniedException", "", 400, Class::AccessDenied),
+            ("GetInstances", "ThrottlingException", "Rate exceeded", 400, Class::Throttled),
+            ("GetInstances", "ServiceException", "", 500, Class::Unavailable),
+            // A phrase counts only with the code that it was seen with.
+            ("GetInstances", "AccessDeniedException", "Please try again in a few minutes", 400, Class::AccessDenied),
+            ("GetInstances", "NeverHeardOfException", "Some names are already in use", 400, Class::Rejected),
+        ];
+        for (operation, code, message, status, wanted) in rows {
+            let answer = Answer { service: Service::Lightsail, operation, code: Some(code), message, status };
+            assert_eq!(class(answer), wanted, "{operation} {code} {message}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! What a pass does to the world, one effect at a time: each asks the lease, has a deadline, is numbered on the stage and
 //! counted, and its failure is remembered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,9 +161,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         keys: &mut BTreeMap<KeyRef, KeyFound>,
     ) {
         for key in looks.iter().filter_map(|look| K::key(object, *look)) {
-            if !keys.contains_key(&key) {
-                let found = self.read_key(&key).await;
-                keys.insert(key, found);
+            if let Entry::Vacant(unread) = keys.entry(key.clone()) {
+                unread.insert(self.read_key(&key).await);
             }
         }
     }

@@ -17,21 +17,24 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use crate::api::{FIELD_MANAGER, FINALIZER};
+use crate::plan::secret::{SecretFacts, SecretWrite};
 use crate::plan::{KeyFound, KeyRef, KeySource, Kind, SecretText};
 
-use super::port::{Id, KubeEffect, KubeError, KubePort, Sight, Unreadable};
+use super::live_secrets;
+use super::port::{Id, KubeEffect, KubeError, KubePort, SecretError, SecretSight, Sight, Unreadable};
 
 /// The API server, for one kind.
 #[derive(Clone)]
 pub struct LiveKube<K> {
     requests: Client,
+    watches: Client,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K> LiveKube<K> {
-    /// By a client whose requests all end (`kube_client`).
-    pub fn new(requests: Client) -> Self {
-        Self { requests, kind: PhantomData }
+    /// By a client whose requests all end and one whose watches do not (`kube_client`).
+    pub fn new(requests: Client, watches: Client) -> Self {
+        Self { requests, watches, kind: PhantomData }
     }
 }
 
@@ -89,6 +92,19 @@ where
             KeySource::Secret => key_of_secret(Api::namespaced(self.requests.clone(), namespace), key).await,
             KeySource::ConfigMap => key_of_config_map(Api::namespaced(self.requests.clone(), namespace), key).await,
         }
+    }
+
+    async fn write_secret(
+        &self,
+        namespace: &str,
+        owner: Option<&K::Object>,
+        write: &SecretWrite,
+    ) -> Result<Option<SecretFacts>, SecretError> {
+        live_secrets::write(&Api::namespaced(self.requests.clone(), namespace), owner, write).await
+    }
+
+    fn secrets(&self, namespace: &str) -> BoxStream<'static, SecretSight> {
+        live_secrets::sights(self.watches.clone(), namespace)
     }
 }
 

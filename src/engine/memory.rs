@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::plan::secret::SecretFailure;
 use crate::plan::{Failure, Kind};
 
 /// An object as this process knows it.
@@ -26,6 +27,8 @@ pub struct Memory<K: Kind> {
     pub write_failure: Option<Failure<K>>,
     /// The last read that failed, until one succeeds.
     pub read_failure: Option<Failure<K>>,
+    /// The last write to its Secret that failed, until one succeeds.
+    pub secret_failure: Option<SecretFailure>,
     /// Failures in a row.
     pub failures: u32,
     /// Until when no pass begins.
@@ -85,6 +88,7 @@ impl<K: Kind> Default for Memory<K> {
         Self {
             write_failure: None,
             read_failure: None,
+            secret_failure: None,
             failures: 0,
             hold: None,
             last_write: None,

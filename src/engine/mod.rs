@@ -6,6 +6,7 @@
 mod effects;
 pub mod events;
 pub mod live;
+mod live_secrets;
 pub mod memory;
 pub mod neighbourhood;
 mod objects;
@@ -14,6 +15,7 @@ pub mod pass;
 pub mod port;
 mod pulse;
 pub mod queue;
+mod secrets;
 pub mod stage;
 pub mod sweep;
 #[cfg(test)]
@@ -22,6 +24,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -46,9 +49,11 @@ use crate::telemetry::probes::Stuck;
 use memory::{Held, Hold};
 use neighbourhood::{Neighbourhood, Residents};
 use outcome::{Again, Outcome};
+use port::KUBE_DEADLINE;
 pub use port::{Id, KubeEffect, KubeError, KubePort, Sight, Unreadable};
 use pulse::Pulse;
 use queue::Queue;
+use secrets::Secrets;
 use stage::Stage;
 
 /// How an engine runs.
@@ -115,6 +120,8 @@ pub struct Engine<K: Kind, P, A> {
     objects: Mutex<HashMap<Id, Held<K>>>,
     /// What is there and cannot be read; what it was before stays in `objects`.
     unreadable: Mutex<HashMap<Id, Unreadable>>,
+    secrets: Secrets,
+    complete: AtomicBool,
     leads: watch::Receiver<LeaseState>,
     draining: watch::Sender<bool>,
     started: Instant,
@@ -132,6 +139,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             queue: Queue::default(),
             objects: Mutex::default(),
             unreadable: Mutex::default(),
+            secrets: Secrets::default(),
+            complete: AtomicBool::new(false),
             leads,
             draining: watch::Sender::new(false),
             started: Instant::now(),
@@ -152,7 +161,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         lists: usize,
         synced: impl FnOnce() + Send,
     ) {
-        let mut workers = JoinSet::new();
+        let (mut workers, mut secrets) = (JoinSet::new(), JoinSet::new());
         for n in 0..self.parts.settings.urgent_workers + self.parts.settings.workers {
             let lane = if n < self.parts.settings.urgent_workers { Urgency::Urgent } else { Urgency::Routine };
             workers.spawn(Arc::clone(&self).work(n, lane));
@@ -172,7 +181,11 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                         complete.insert(within.clone());
                     }
                     self.see(sight);
+                    for namespace in self.secrets.unwatched() {
+                        secrets.spawn(Arc::clone(&self).watch_secrets(namespace));
+                    }
                     if complete.len() >= lists && let Some(synced) = synced.take() {
+                        self.complete.store(true, Ordering::Relaxed);
                         self.parts.neighbourhood.complete(K::NAME);
                         synced();
                     }
@@ -188,6 +201,12 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         }
         self.drain();
         while workers.join_next().await.is_some() {}
+        while secrets.join_next().await.is_some() {}
+    }
+
+    /// Whether each of the lists that its objects come from has been complete.
+    fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Relaxed)
     }
 
     /// What of this engine has not turned for too long.

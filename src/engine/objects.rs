@@ -79,6 +79,9 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         };
         self.rest(&id, before.as_deref(), Some(&*object));
         drop(objects);
+        if K::secret(&object).is_some() {
+            self.secrets.needed(&id.namespace);
+        }
         self.show(&id, before.as_deref(), Some(&*object));
         if let Some(urgency) = event {
             self.queue.ask(id, Instant::now(), urgency);

@@ -61,6 +61,8 @@ pub fn backoff(class: Class, nth: u32, chance: f64) -> Duration {
         Class::NotFound => (2.0, 60.0),
         Class::Rejected => (1.0, 300.0),
         Class::QuotaExceeded | Class::AccessDenied => (10.0, 300.0),
+        // AWS's own work on the account takes minutes to hours.
+        Class::AccountPending => (30.0, 300.0),
     };
     let grown = f64::min(longest, first * f64::from(2u32.saturating_pow(nth.saturating_sub(1).min(16))));
     // Full value to three quarters of it: enough to spread, never much sooner than meant.

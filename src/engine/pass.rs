@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use crate::api::{FINALIZER, PAUSED, RECONCILE_REQUESTED_AT};
 use crate::aws::AwsPort;
 use crate::aws::gate::Urgency;
+use crate::plan::secret::{SecretFailure, SecretRefusal, SecretWrite};
 use crate::plan::{Answered, Beside, Face, Input, Kind, Neighbour, News, Next, Plan, Scope, Seen, Status};
 use crate::telemetry::labels::PassOutcome;
 
@@ -31,6 +32,8 @@ const LAGGING: Duration = Duration::from_secs(2);
 const COUNTS: Duration = Duration::from_secs(300);
 /// What a write rests on is at most this old when it is decided on; what only a status rests on may be older.
 const FRESH: Duration = Duration::from_secs(5);
+/// While AWS is left alone, how often is asked whether a Secret has to end: an end is at most this late.
+const SECRETS_END: Duration = Duration::from_secs(3);
 /// A pass that has come no further in this long (a process that was frozen) begins anew instead of writing.
 const STALE: Duration = Duration::from_secs(30);
 
@@ -86,7 +89,16 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             memory.hold.map(Hold::left).filter(|left| !left.is_zero())
         });
         if let Some(left) = hold {
-            return Err(Outcome::after(PassOutcome::Held, left));
+            // AWS is left alone; what is to be done at the API server alone, such as the end of a Secret, is not put off.
+            let due = K::secret(&object).is_some() && guarded && !paused;
+            let plan = due.then(|| self.known(object.clone())).flatten().map(|known| (self.plan(&known), known));
+            return match plan {
+                Some((Plan { next: Next::Keep(write), status, news }, known)) => {
+                    self.keep_secret(known, *write, status, news).await
+                }
+                Some(_) => Err(Outcome::after(PassOutcome::Held, left.min(SECRETS_END))),
+                None => Err(Outcome::after(PassOutcome::Held, left)),
+            };
         }
         // Whoever waits for the first list of another kind is asked for when that is complete; the wait is for what was
         // forgotten.
@@ -96,9 +108,18 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             (true, _) | (false, true) => object,
             (false, false) => self.write(KubeEffect::Guard(object)).await?,
         };
-        let objects = self.faces(K::rests_on(&object)).ok_or_else(waits)?;
-        let beside = Beside { objects, keys: BTreeMap::new() };
-        self.decide(Known { object, scope: None, seen: Seen::NotLooked, told: self.now, beside }).await
+        let known = self.known(object).ok_or_else(waits)?;
+        self.decide(known).await
+    }
+
+    /// What is known before AWS is looked at; `None` while the object's neighbours cannot be known.
+    fn known(&self, object: Arc<K::Object>) -> Option<Known<K>> {
+        let objects = self.faces(K::rests_on(&object))?;
+        let secrets = &self.engine.secrets;
+        let secret = K::secret(&object).map(|name| secrets.seen(&self.id.namespace, &name)).unwrap_or_default();
+        let secret_failure = self.memory(|memory| memory.secret_failure.clone());
+        let beside = Beside { objects, keys: BTreeMap::new(), secret, secret_failure };
+        Some(Known { object, scope: None, seen: Seen::NotLooked, told: self.now, beside })
     }
 
     /// Plans, and looks at AWS for as long as the plan asks for it; then does what the plan says.
@@ -115,6 +136,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         let Plan { next, status, news } = plan;
         match next {
             Next::Send(call) => self.carry_out(known, call, status, news).await,
+            Next::Keep(write) => self.keep_secret(known, *write, status, news).await,
             Next::Wait(wait) => self.wait(&known, wait, status, news).await,
             Next::Settled(at) => self.settle(&known, at, status, news).await,
             Next::Release => self.release(&known, news).await,
@@ -175,20 +197,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         if let Some(wait) = self.lagging(&call) {
             return Err(Outcome::after(PassOutcome::Waiting, wait));
         }
-        // Stamps are written before anything is sent; otherwise the object is read again. Either way it is the API server
-        // itself that says how it stands.
-        let stamped =
-            known.object.status().is_some_and(|s| s.same_stamps(&status)) || !differs(&*known.object, &status);
-        let fresh = match stamped {
-            true => self.read_again().await?,
-            false => self.report(&known.object, status).await?,
-        };
-        let old = (self.engine.parts().clock)().duration_since(known.told).unsigned_abs() > STALE;
-        let same_neighbours =
-            self.faces(known.beside.objects.keys().cloned()).is_some_and(|now| now == known.beside.objects);
-        if old || !same_neighbours || !same_wish::<K>(&known.object, &fresh) {
-            return Err(Outcome::now(PassOutcome::Held));
-        }
+        let fresh = self.still_so(&known, status).await?;
         match self.send(scope, &call, &fresh).await {
             Ok(()) => {
                 self.tell(&fresh, news);
@@ -201,7 +210,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 self.show(&known, status).await?;
                 let other = match next {
                     Next::Send(next) => next != call,
-                    Next::Wait(_) | Next::Settled(_) | Next::Release => {
+                    Next::Keep(_) | Next::Wait(_) | Next::Settled(_) | Next::Release => {
                         self.tell(&known.object, news);
                         false
                     }
@@ -213,6 +222,64 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                     return Err(Outcome::now(PassOutcome::Failed));
                 }
                 Err(Outcome::after(PassOutcome::Failed, refusal.wait))
+            }
+        }
+    }
+
+    /// The object as the API server itself has it, if nothing changed since it was planned for. Stamps are written before
+    /// anything is sent; otherwise the object is read again.
+    async fn still_so(&self, known: &Known<K>, status: K::Status) -> Result<Arc<K::Object>, Outcome> {
+        let stamped =
+            known.object.status().is_some_and(|s| s.same_stamps(&status)) || !differs(&*known.object, &status);
+        let fresh = match stamped {
+            true => self.read_again().await?,
+            false => self.report(&known.object, status).await?,
+        };
+        let old = (self.engine.parts().clock)().duration_since(known.told).unsigned_abs() > STALE;
+        let same_neighbours =
+            self.faces(known.beside.objects.keys().cloned()).is_some_and(|now| now == known.beside.objects);
+        match old || !same_neighbours || !same_wish::<K>(&known.object, &fresh) {
+            true => Err(Outcome::now(PassOutcome::Held)),
+            false => Ok(fresh),
+        }
+    }
+
+    /// Makes the one write to the object's Secret that the plan asks for, if nothing changed meanwhile.
+    async fn keep_secret(
+        &self,
+        known: Known<K>,
+        write: SecretWrite,
+        status: K::Status,
+        news: Vec<News>,
+    ) -> Result<Outcome, Outcome> {
+        let fresh = self.still_so(&known, status).await?;
+        let namespace = &self.id.namespace;
+        match self.engine.perform_secret(namespace, Some(&*fresh), &write).await {
+            Ok(facts) => {
+                info!(kind = K::NAME, object = %self.id, secret = write.name(), "{:?} secret", write.verb());
+                self.engine.secrets.learn(namespace, write.name(), facts);
+                self.memory(|memory| memory.secret_failure = None);
+                self.tell(&fresh, news);
+                Ok(Outcome::now(PassOutcome::Sent))
+            }
+            Err(error) => {
+                info!(kind = K::NAME, object = %self.id, secret = write.name(), why = ?error.why, "{:?} secret: {error}", write.verb());
+                let wait = match error.why {
+                    // The watch brings what it is now; this is for when it does not.
+                    SecretRefusal::Conflict => Duration::from_secs(1),
+                    SecretRefusal::Unavailable => Duration::from_secs(2),
+                    SecretRefusal::Taken | SecretRefusal::Denied | SecretRefusal::Refused => LAG,
+                };
+                let (verb, at) = (write.verb(), (self.engine.parts().clock)());
+                let failure = SecretFailure { verb, why: error.why, message: error.message, at };
+                self.memory(|memory| memory.secret_failure = Some(failure.clone()));
+                // What the refusal means for the status is the planner's to say.
+                let beside = Beside { secret_failure: Some(failure), ..known.beside };
+                let known = Known { object: fresh, beside, ..known };
+                let Plan { status, news, .. } = self.plan(&known);
+                self.show(&known, status).await?;
+                self.tell(&known.object, news);
+                Err(Outcome::after(PassOutcome::Failed, wait))
             }
         }
     }

@@ -6,8 +6,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::BoxStream;
 use kube::ResourceExt;
 
+use crate::plan::secret::{SecretFacts, SecretRefusal, SecretVerb, SecretWrite};
 use crate::plan::{KeyFound, KeyRef, Kind};
 use crate::telemetry::labels::Label;
 
@@ -106,6 +108,19 @@ pub enum EffectName {
     Guard,
     Report,
     Release,
+    CreateSecret,
+    ReplaceSecret,
+    DeleteSecret,
+}
+
+impl From<SecretVerb> for EffectName {
+    fn from(verb: SecretVerb) -> Self {
+        match verb {
+            SecretVerb::Create => Self::CreateSecret,
+            SecretVerb::Replace => Self::ReplaceSecret,
+            SecretVerb::Delete => Self::DeleteSecret,
+        }
+    }
 }
 
 impl Label for EffectName {
@@ -116,6 +131,9 @@ impl Label for EffectName {
             Self::Guard => "guard",
             Self::Report => "report",
             Self::Release => "release",
+            Self::CreateSecret => "create_secret",
+            Self::ReplaceSecret => "replace_secret",
+            Self::DeleteSecret => "delete_secret",
         }
     }
 }
@@ -193,6 +211,36 @@ impl Label for KubeOutcome {
     }
 }
 
+/// What the watch of a namespace's Secrets shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSight {
+    /// A Secret with our label, new or changed.
+    There(String, SecretFacts),
+    /// The Secret of this name is gone, or carries our label no more.
+    Gone(String),
+    /// The list is complete; what is not in it is gone.
+    Complete(HashSet<String>),
+    /// The operator may not see Secrets here; the API server's words.
+    Denied(String),
+}
+
+/// A write to a Secret that the API server refused or did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SecretError {
+    /// What it means.
+    pub why: SecretRefusal,
+    /// The API server's words, without anything of the Secret.
+    pub message: String,
+}
+
+impl SecretError {
+    /// No answer came in time, or this process may not write.
+    pub fn unavailable(message: &str) -> Self {
+        Self { why: SecretRefusal::Unavailable, message: message.to_owned() }
+    }
+}
+
 /// A kind's way to the API server.
 pub trait KubePort<K: Kind>: Send + Sync + 'static {
     /// Does it. `None` when the object is gone.
@@ -203,4 +251,19 @@ pub trait KubePort<K: Kind>: Send + Sync + 'static {
 
     /// Reads a key of a Secret or ConfigMap of this namespace from the API server itself. Nothing of it is kept.
     fn read_key(&self, namespace: &str, key: &KeyRef) -> impl Future<Output = KeyFound> + Send;
+
+    /// Writes the Secret that an object keeps, with that as its controlling owner (a deletion needs none); what is there then
+    /// (`None`: nothing).
+    ///
+    /// # Errors
+    /// When the API server refused it, or did not answer by the deadline.
+    fn write_secret(
+        &self,
+        namespace: &str,
+        owner: Option<&K::Object>,
+        write: &SecretWrite,
+    ) -> impl Future<Output = Result<Option<SecretFacts>, SecretError>> + Send;
+
+    /// The metadata of every Secret with our label in a namespace, for as long as the process lives.
+    fn secrets(&self, namespace: &str) -> BoxStream<'static, SecretSight>;
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::secret::{SecretFailure, SecretSeen};
 use crate::api::Arn;
 
 /// Everything that was found of what an object names.
@@ -12,6 +13,10 @@ pub struct Beside {
     pub objects: BTreeMap<Neighbour, Option<Face>>,
     /// The keys that looks of this pass asked for ([`super::Kind::key`]).
     pub keys: BTreeMap<KeyRef, KeyFound>,
+    /// The Secret of [`super::Kind::secret`].
+    pub secret: SecretSeen,
+    /// The last write to it that failed, until one succeeds.
+    pub secret_failure: Option<SecretFailure>,
 }
 
 /// Another object of the same namespace.

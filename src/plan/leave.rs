@@ -116,7 +116,12 @@ fn retain<K: Life>(input: &Input<'_, K>, since: Timestamp) -> Plan<K> {
     let left = format!("deletionPolicy is Retain: the {} stays in AWS", K::NOUN);
     let passing = input.failure.is_some_and(|f| match f.class {
         Class::Throttled | Class::Busy | Class::Unavailable | Class::InUse | Class::NotSent => true,
-        Class::NotFound | Class::AlreadyExists | Class::QuotaExceeded | Class::AccessDenied | Class::Rejected => false,
+        Class::NotFound
+        | Class::AlreadyExists
+        | Class::QuotaExceeded
+        | Class::AccountPending
+        | Class::AccessDenied
+        | Class::Rejected => false,
     });
     let patient = passing && elapsed(since, input.now) < UNCERTAINTY;
     match (input.seen, input.scope) {

@@ -346,6 +346,7 @@ fn refused_since<K: Kind>(input: &Input<'_, K>, at: Timestamp) -> bool {
         let refused = match f.class {
             Class::Rejected
             | Class::QuotaExceeded
+            | Class::AccountPending
             | Class::AccessDenied
             | Class::NotFound
             | Class::InUse

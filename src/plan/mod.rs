@@ -5,12 +5,17 @@
 pub mod beside;
 pub mod conditions;
 pub mod fleet;
+pub mod image_builder;
+pub mod instance;
 pub mod leave;
 pub mod life;
+pub mod looked;
 pub mod ownership;
 pub mod reason;
 pub mod report;
 pub mod schedule;
+pub mod secret;
+pub mod stack;
 pub mod tags;
 pub mod unshown;
 
@@ -23,6 +28,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::common::PendingChange;
 use crate::api::{Arn, Region};
+
+use secret::SecretWrite;
 
 pub use beside::{Beside, Face, KeyFound, KeyRef, KeySource, Neighbour, SecretText};
 
@@ -59,6 +66,10 @@ pub trait Kind: Clone + Debug + PartialEq + Send + Sync + 'static {
     /// The objects of its namespace that it rests on: a change of theirs is looked at at once.
     fn rests_on(_object: &Self::Object) -> Vec<Neighbour> {
         Vec::new()
+    }
+    /// The name of the Secret that it keeps in its namespace, if its kind keeps one.
+    fn secret(_object: &Self::Object) -> Option<String> {
+        None
     }
     /// The key of a Secret or ConfigMap of its namespace that a look asks for.
     fn key(_object: &Self::Object, _look: Self::Look) -> Option<KeyRef> {
@@ -144,12 +155,28 @@ pub enum Next<K: Kind> {
     Look(BTreeSet<K::Look>),
     /// Make exactly one AWS write, then look again.
     Send(K::Call),
+    /// Make exactly one write to the object's own Secret, then look again.
+    Keep(Box<SecretWrite>),
     /// Look again after this long: AWS is working, or something is waited for.
     Wait(Duration),
     /// Nothing to do until something changes, the resync, or this point in time.
     Settled(Option<Timestamp>),
     /// Nothing is left to guard: take the finalizer off.
     Release,
+}
+
+impl<K: Kind> Next<K> {
+    /// One word for it: AWS's name of the operation, where it is one.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Look(_) => "Look",
+            Self::Send(call) => call.operation(),
+            Self::Keep(write) => write.verb().word(),
+            Self::Wait(_) => "Wait",
+            Self::Settled(_) => "Settled",
+            Self::Release => "Release",
+        }
+    }
 }
 
 /// What AWS says about an object.
@@ -244,6 +271,8 @@ pub enum Class {
     Busy,
     /// A quota is reached.
     QuotaExceeded,
+    /// The account, or a Region of it, is not set up or verified yet: AWS is at it, for minutes to hours.
+    AccountPending,
     /// The identity may not do this.
     AccessDenied,
     /// The request can never succeed as it is.
@@ -259,9 +288,13 @@ impl Class {
     pub fn is_final(self) -> bool {
         match self {
             Self::Rejected | Self::QuotaExceeded | Self::AccessDenied | Self::NotFound => true,
-            Self::AlreadyExists | Self::InUse | Self::Throttled | Self::Busy | Self::Unavailable | Self::NotSent => {
-                false
-            }
+            Self::AlreadyExists
+            | Self::InUse
+            | Self::Throttled
+            | Self::Busy
+            | Self::AccountPending
+            | Self::Unavailable
+            | Self::NotSent => false,
         }
     }
 }

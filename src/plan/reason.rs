@@ -25,6 +25,8 @@ pub enum Waiting {
     DependencyNotReady,
     /// AWS reports errors on the fleet.
     FleetErrors,
+    /// AWS reports errors on the image builder.
+    ImageBuilderErrors,
     /// An AWS quota is reached; tried again slowly.
     QuotaExceeded,
     /// AWS asks for fewer requests.
@@ -39,6 +41,14 @@ pub enum Waiting {
     DeletionProtected,
     /// AWS reports a state that this version does not know.
     UnknownState,
+    /// AWS took a create and did not carry it out: it is tried again, less and less often.
+    CreateFailed,
+    /// The AWS account, or a Region of it, is not set up or verified yet.
+    AccountPending,
+    /// Something else keeps starting or stopping it: it is set right less and less often.
+    PowerContested,
+    /// A deletion waits, because AWS would destroy automatic snapshots with the instance.
+    AutoSnapshotsKept,
 }
 
 /// Why only an edit or a person can help.
@@ -58,10 +68,16 @@ pub enum Stall {
     ImmutableDiffers,
     /// The image does not exist, is not AVAILABLE, or does not fit.
     ImageNotUsable,
+    /// Blueprint, bundle, zone or addresses are not in AWS's catalogue, or do not fit each other.
+    CatalogueMismatch,
+    /// The operator may not read the Secret or ConfigMap that the spec names.
+    SecretsNotPermitted,
     /// It was deleted in AWS and `recreatePolicy` is `Never`.
     DeletedOutOfBand,
     /// AWS reports the same errors for ten minutes.
     FleetErrors,
+    /// AWS calls the image builder FAILED, or reports the same errors on it for ten minutes.
+    ImageBuilderErrors,
     /// AWS refuses the identity for ten minutes.
     AccessDenied,
 }

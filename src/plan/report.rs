@@ -182,6 +182,7 @@ pub fn trouble<K: Kind>(failure: &Failure<K>, now: Timestamp) -> Option<Verdict>
         Class::Throttled => Some(Verdict::Working(Waiting::Throttled, words)),
         Class::Busy => Some(Verdict::Working(Waiting::AwsBusy, words)),
         Class::QuotaExceeded => Some(Verdict::Working(Waiting::QuotaExceeded, words)),
+        Class::AccountPending => Some(Verdict::Working(Waiting::AccountPending, words)),
         Class::AccessDenied if lasting => Some(Verdict::Stalled(Stall::AccessDenied, words)),
         Class::AccessDenied => Some(Verdict::Working(Waiting::AccessDenied, words)),
         // No edit of the spec mends a read.
@@ -266,9 +267,14 @@ pub fn news<K: Life>(input: &Input<'_, K>, action: &'static str, verdict: &Verdi
             Waiting::QuotaExceeded
             | Waiting::AccessDenied
             | Waiting::FleetErrors
+            | Waiting::ImageBuilderErrors
             | Waiting::DeletionProtected
             | Waiting::DependencyNotReady
-            | Waiting::UnknownState,
+            | Waiting::UnknownState
+            | Waiting::AccountPending
+            | Waiting::CreateFailed
+            | Waiting::PowerContested
+            | Waiting::AutoSnapshotsKept,
             _,
         )
         | Verdict::Stalled(..) => (verdict.reason(), true),

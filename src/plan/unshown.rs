@@ -49,7 +49,7 @@ pub fn plan<K: Life>(input: &Input<'_, K>) -> Plan<K> {
     match &plan.next {
         // Nothing else can be done about it; a person may edit the spec or ask for another try.
         Next::Send(call) if *call == answered.call => Plan { next: Next::Wait(AWHILE), news: Vec::new(), ..plan },
-        Next::Send(_) | Next::Look(_) | Next::Wait(_) | Next::Settled(_) | Next::Release => plan,
+        Next::Send(_) | Next::Keep(_) | Next::Look(_) | Next::Wait(_) | Next::Settled(_) | Next::Release => plan,
     }
 }
 

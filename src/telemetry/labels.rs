@@ -90,6 +90,7 @@ impl Label for Class {
             Self::Throttled => "throttled",
             Self::Busy => "busy",
             Self::QuotaExceeded => "quota_exceeded",
+            Self::AccountPending => "account_pending",
             Self::AccessDenied => "access_denied",
             Self::Rejected => "rejected",
             Self::Unavailable => "unavailable",

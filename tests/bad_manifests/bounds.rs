@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::Cluster;
-use super::Good::{self, Elastic, Full, MultiSession, Smallest};
+use super::{Cluster, Good, KINDS, schema};
 
 /// A bounded value of the spec: where it is, in which manifest, its bounds, and how to make one of a given size. `Some`
 /// lower bound whose value has the right form is tried as well; for the others only what lies beyond it.
-struct Row {
+pub struct Bound {
     good: Good,
     path: &'static str,
     bounds: (i64, i64),
@@ -17,72 +16,13 @@ struct Row {
     of_size: fn(i64) -> Value,
 }
 
-const fn row(good: Good, path: &'static str, bounds: (i64, i64), of_size: fn(i64) -> Value) -> Row {
-    Row { good, path, bounds, lowest_is_well_formed: true, of_size }
+pub const fn row(good: Good, path: &'static str, bounds: (i64, i64), of_size: fn(i64) -> Value) -> Bound {
+    Bound { good, path, bounds, lowest_is_well_formed: true, of_size }
 }
 
 /// A row for a text whose form makes it longer than its lower bound.
-const fn long(good: Good, path: &'static str, bounds: (i64, i64), of_size: fn(i64) -> Value) -> Row {
-    Row { good, path, bounds, lowest_is_well_formed: false, of_size }
-}
-
-fn rows() -> Vec<Row> {
-    vec![
-        row(Smallest, "name", (1, 101), letters),
-        row(Smallest, "instanceType", (1, 128), letters),
-        row(Smallest, "imageName", (1, 101), letters),
-        row(Smallest, "displayName", (1, 100), letters),
-        row(Smallest, "description", (1, 256), letters),
-        row(Smallest, "platform", (1, 64), |size| "A".repeat(size as usize).into()),
-        row(Smallest, "domainJoinInfo.directoryName", (1, 255), letters),
-        row(Full, "domainJoinInfo.organizationalUnitDistinguishedName", (1, 2000), letters),
-        row(Elastic, "sessionScriptS3Location.s3Bucket", (3, 63), letters),
-        row(Elastic, "sessionScriptS3Location.s3Key", (1, 1024), letters),
-        row(Smallest, "tags.a", (0, 256), letters),
-        row(Full, "disruption.windows.0.name", (1, 63), letters),
-        row(Full, "powerSchedule.0.name", (1, 63), letters),
-        row(Full, "disruption.windows.0.timeZone", (1, 64), letters),
-        row(Full, "powerSchedule.0.timeZone", (1, 64), letters),
-        long(Smallest, "region", (1, 32), |size| padded("aa-", size, "-1")),
-        long(Full, "imageArn", (1, 2048), |size| padded("arn:aws:appstream:::image/", size, "")),
-        long(Full, "iamRoleArn", (1, 2048), |size| padded("arn:aws:iam::123456789012:role/", size, "")),
-        long(Elastic, "applicationArns.0", (1, 2048), |size| {
-            padded("arn:aws:appstream:a:123456789012:application/", size, "")
-        }),
-        long(Smallest, "vpcConfig.subnetIds.0", (1, 64), |size| padded("subnet-", size, "")),
-        long(Smallest, "vpcConfig.securityGroupIds.0", (1, 64), |size| padded("sg-", size, "")),
-        long(Smallest, "usbDeviceFilterStrings.0", (1, 100), |size| padded("", size, ",3,*,*,1386,*,1,0")),
-        long(Full, "disruption.forceAfter", (2, 21), duration),
-        long(Full, "disruption.windows.0.duration", (2, 21), duration),
-        row(Full, "disruption.windows.0.start", (9, 128), cron),
-        row(Full, "powerSchedule.0.start", (9, 128), cron),
-        row(Full, "powerSchedule.0.stop", (9, 128), cron),
-        row(Full, "computeCapacity.desiredInstances", (0, 1_000_000), |size| size.into()),
-        row(MultiSession, "computeCapacity.desiredSessions", (0, 1_000_000), |size| size.into()),
-        row(Elastic, "maxConcurrentSessions", (1, 1_000_000), |size| size.into()),
-        row(MultiSession, "maxSessionsPerInstance", (2, 50), |size| size.into()),
-        row(Smallest, "maxUserDurationInSeconds", (600, 432_000), |size| size.into()),
-        row(Smallest, "disconnectTimeoutInSeconds", (60, 360_000), |size| size.into()),
-        row(Smallest, "idleDisconnectTimeoutInSeconds", (0, 360_000), |size| size.into()),
-        row(Full, "rootVolumeConfig.volumeSizeInGb", (200, 500), |size| size.into()),
-        row(Smallest, "tags", (0, 45), |size| {
-            (0..size).map(|n| (format!("key-{n}"), json!("value"))).collect::<serde_json::Map<_, _>>().into()
-        }),
-        row(Smallest, "vpcConfig.subnetIds", (1, 16), |size| list(size, |n| json!(format!("subnet-{n}")))),
-        row(Smallest, "vpcConfig.securityGroupIds", (1, 5), |size| list(size, |n| json!(format!("sg-{n}")))),
-        row(Smallest, "usbDeviceFilterStrings", (1, 50), |size| {
-            list(size, |n| json!(format!("d{n},3,*,*,1386,*,1,0")))
-        }),
-        row(Elastic, "applicationArns", (0, 50), |size| {
-            list(size, |n| json!(format!("arn:aws:appstream:eu-central-1:123456789012:application/{n}")))
-        }),
-        row(Smallest, "disruption.windows", (1, 32), |size| {
-            list(size, |n| json!({ "name": format!("w{n}"), "start": "0 1 * * *", "duration": "1h" }))
-        }),
-        row(Smallest, "powerSchedule", (1, 32), |size| {
-            list(size, |n| json!({ "name": format!("p{n}"), "start": "0 1 * * *", "stop": "0 2 * * *" }))
-        }),
-    ]
+pub const fn long(good: Good, path: &'static str, bounds: (i64, i64), of_size: fn(i64) -> Value) -> Bound {
+    Bound { good, path, bounds, lowest_is_well_formed: false, of_size }
 }
 
 /// What the API server says when a bound is broken, in its own words.
@@ -101,7 +41,7 @@ const REFUSED: [&str; 8] = [
 async fn a_bound_takes_its_last_value_and_refuses_the_next() {
     let cluster = Cluster::with("bounds").await;
     let mut wrong = Vec::new();
-    for row in rows() {
+    for (kind, row) in KINDS.iter().flat_map(|tried| (tried.bounds)().into_iter().map(move |row| (tried.kind, row))) {
         let (low, high) = row.bounds;
         let mut tried = vec![(high, true), (high + 1, false)];
         // No text, list or map is shorter than nothing.
@@ -119,8 +59,8 @@ async fn a_bound_takes_its_last_value_and_refuses_the_next() {
                 (Err(said), false)
                     if said.contains(&format!("spec.{}", name_in_message(row.path)))
                         && REFUSED.iter().any(|words| said.contains(words)) => {}
-                (Ok(_), false) => wrong.push(format!("{} of size {size} was taken", row.path)),
-                (Err(said), _) => wrong.push(format!("{} of size {size}: {said}", row.path)),
+                (Ok(_), false) => wrong.push(format!("{kind}: {} of size {size} was taken", row.path)),
+                (Err(said), _) => wrong.push(format!("{kind}: {} of size {size}: {said}", row.path)),
             }
         }
     }
@@ -129,20 +69,20 @@ async fn a_bound_takes_its_last_value_and_refuses_the_next() {
 
 #[test]
 fn every_bound_of_the_schema_is_tried() {
-    let definition = windlass::crds::all().remove(0);
-    let schema = serde_json::to_value(&definition.spec.versions[0].schema).unwrap();
-    let mut wanted = BTreeSet::new();
-    bounds("", &schema["openAPIV3Schema"]["properties"]["spec"], &mut wanted);
-    // Cannot be given at all yet.
-    wanted.retain(|(path, _, _)| path != "account");
-    let tried: BTreeSet<_> = rows()
-        .iter()
-        .map(|row| {
-            let path = row.path.replace("tags.a", "tags.{}").replace(".0", ".[]");
-            (path, row.bounds.0, row.bounds.1)
-        })
-        .collect();
-    assert_eq!(tried, wanted);
+    for tried in KINDS {
+        let mut wanted = BTreeSet::new();
+        bounds("", &schema(tried.kind)["properties"]["spec"], &mut wanted);
+        // Cannot be given at all yet.
+        wanted.retain(|(path, _, _)| path != "account");
+        let of_rows: BTreeSet<_> = (tried.bounds)()
+            .iter()
+            .map(|row| {
+                let path = row.path.replace("tags.a", "tags.{}").replace(".0", ".[]");
+                (path, row.bounds.0, row.bounds.1)
+            })
+            .collect();
+        assert_eq!(of_rows, wanted, "{}", tried.kind);
+    }
 }
 
 fn bounds(path: &str, schema: &Value, found: &mut BTreeSet<(String, i64, i64)>) {
@@ -195,15 +135,15 @@ fn name_in_message(path: &str) -> String {
     path.replace(".0", "[0]")
 }
 
-fn list(size: i64, of_number: impl Fn(i64) -> Value) -> Value {
+pub fn list(size: i64, of_number: impl Fn(i64) -> Value) -> Value {
     (0..size).map(of_number).collect::<Vec<_>>().into()
 }
 
-fn letters(size: i64) -> Value {
+pub fn letters(size: i64) -> Value {
     "a".repeat(size as usize).into()
 }
 
-fn padded(before: &str, size: i64, after: &str) -> Value {
+pub fn padded(before: &str, size: i64, after: &str) -> Value {
     let rest = (size as usize).saturating_sub(before.len() + after.len());
     if size as usize <= before.len() + after.len() {
         return "a".repeat(size as usize).into();
@@ -212,7 +152,7 @@ fn padded(before: &str, size: i64, after: &str) -> Value {
 }
 
 /// The longest duration that the form allows, shortened or lengthened to the size.
-fn duration(size: i64) -> Value {
+pub fn duration(size: i64) -> Value {
     let longest = "008759h000059m000059s";
     match longest.len().checked_sub(size as usize) {
         Some(spare) => longest[spare..].into(),
@@ -221,7 +161,7 @@ fn duration(size: i64) -> Value {
 }
 
 /// `* * * * *` made longer by minutes.
-fn cron(size: i64) -> Value {
+pub fn cron(size: i64) -> Value {
     let mut text = "* * * * *".to_owned();
     while text.len() + 2 <= size as usize {
         text.insert_str(0, "1,");

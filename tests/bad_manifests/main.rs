@@ -4,12 +4,18 @@
 
 mod bounds;
 mod examples;
+mod fleet;
 mod good;
+mod image_builder;
+mod instance;
 mod rules;
+mod stack;
 mod updates;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
 use testbed::ControlPlane;
 use tokio::sync::OnceCell;
@@ -33,13 +39,13 @@ impl Cluster {
     /// Creates the object, or only asks whether it could be.
     async fn create(&self, manifest: &Value, dry_run: bool) -> Result<Value, String> {
         let dry_run = if dry_run { "&dryRun=All" } else { "" };
-        self.request("POST", &format!("{}?fieldValidation=Strict{dry_run}", self.path()), "application/json", manifest)
-            .await
+        let path = format!("{}?fieldValidation=Strict{dry_run}", self.path(manifest));
+        self.request("POST", &path, "application/json", manifest).await
     }
 
-    /// Asks whether the object `name` could be changed by this merge patch.
-    async fn could_change(&self, name: &str, patch: &Value) -> Result<Value, String> {
-        let path = format!("{}/{name}?fieldValidation=Strict&dryRun=All", self.path());
+    /// Asks whether an object that was made from a manifest could be changed by this merge patch.
+    async fn could_change(&self, manifest: &Value, patch: &Value) -> Result<Value, String> {
+        let path = format!("{}?fieldValidation=Strict&dryRun=All", self.path_of(manifest));
         self.request("PATCH", &path, "application/merge-patch+json", patch).await
     }
 
@@ -58,8 +64,16 @@ impl Cluster {
         }
     }
 
-    fn path(&self) -> String {
-        format!("/apis/appstream.windlass.dev/v1alpha1/namespaces/{}/fleets", self.namespace)
+    /// The path of a manifest's kind.
+    fn path(&self, manifest: &Value) -> String {
+        let names = definition(manifest["kind"].as_str().unwrap()).spec.names;
+        let version = manifest["apiVersion"].as_str().unwrap();
+        format!("/apis/{version}/namespaces/{}/{}", self.namespace, names.plural)
+    }
+
+    /// The path of a manifest's object.
+    fn path_of(&self, manifest: &Value) -> String {
+        format!("{}/{}", self.path(manifest), manifest["metadata"]["name"].as_str().unwrap())
     }
 }
 
@@ -68,31 +82,67 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// A manifest that is good: the smallest of its type, or one with every field that its type can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Good {
-    Smallest,
-    Full,
-    MultiSession,
-    Elastic,
-}
+/// A good manifest: what it is called here, and its text. The first of a kind is the smallest; together they have every
+/// field.
+#[derive(Clone, Copy)]
+struct Good(&'static str, &'static str);
 
 impl Good {
-    const ALL: [Self; 4] = [Self::Smallest, Self::Full, Self::MultiSession, Self::Elastic];
-
-    /// The manifest, changed by a merge patch in YAML onto its spec.
+    /// The manifest, changed by a merge patch in YAML.
     fn but(self, patch: &str) -> Value {
-        let mut manifest: Value = serde_yaml::from_str(match self {
-            Self::Smallest => SMALLEST,
-            Self::Full => FULL,
-            Self::MultiSession => MULTI_SESSION,
-            Self::Elastic => ELASTIC,
-        })
-        .unwrap();
-        let patch: Value = serde_yaml::from_str(patch).unwrap();
-        merge(&mut manifest, &patch);
+        let mut manifest: Value = serde_yaml::from_str(self.1).unwrap();
+        merge(&mut manifest, &serde_yaml::from_str(patch).unwrap());
         manifest
     }
+}
+
+impl fmt::Debug for Good {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// A good manifest, what is changed in it, and what the API server says of it.
+type Wrong = (Good, &'static str, &'static str);
+
+/// A good manifest, its own change before it is created, the later change, and what the API server says of that; an empty
+/// sentence means that it is taken.
+type Change = (Good, &'static str, &'static str, &'static str);
+
+/// Everything that is tried of one kind.
+struct Tried {
+    kind: &'static str,
+    /// The first is the smallest; together they have every field.
+    good: &'static [Good],
+    /// Fields of the spec that have a value when they are left out.
+    defaults: &'static [(&'static str, &'static str)],
+    bounds: fn() -> Vec<bounds::Bound>,
+    wrong: &'static [Wrong],
+    changes: &'static [Change],
+    /// A status with everything in it.
+    status: fn() -> Value,
+    /// What `kubectl get` shows.
+    columns: &'static [&'static str],
+}
+
+/// Every kind.
+const KINDS: [&Tried; 4] = [&fleet::TRIED, &stack::TRIED, &image_builder::TRIED, &instance::TRIED];
+
+/// The definition of a kind.
+fn definition(kind: &str) -> CustomResourceDefinition {
+    windlass::crds::all().into_iter().find(|definition| definition.spec.names.kind == kind).unwrap()
+}
+
+/// The schema of a kind, as JSON.
+fn schema(kind: &str) -> Value {
+    serde_json::to_value(&definition(kind).spec.versions[0].schema).unwrap()["openAPIV3Schema"].clone()
+}
+
+#[test]
+fn every_kind_is_tried() {
+    let tried: Vec<&str> = KINDS.iter().map(|tried| tried.kind).collect();
+    let there: Vec<String> = windlass::crds::all().into_iter().map(|definition| definition.spec.names.kind).collect();
+    assert_eq!(tried, there);
 }
 
 /// RFC 7396.
@@ -113,80 +163,3 @@ fn merge(target: &mut Value, patch: &Value) {
         }
     }
 }
-
-const SMALLEST: &str = "
-apiVersion: appstream.windlass.dev/v1alpha1
-kind: Fleet
-metadata: {name: good}
-spec: {instanceType: stream.standard.medium, imageName: windlass-demo-v1}
-";
-
-const FULL: &str = "
-apiVersion: appstream.windlass.dev/v1alpha1
-kind: Fleet
-metadata: {name: good}
-spec:
-  name: Good_Fleet.1
-  fleetType: ALWAYS_ON
-  desiredState: Stopped
-  region: us-gov-west-1
-  tags: {team: a, 'cost centre/é': 'x = y @ z:1+2-3', empty: ''}
-  deletionPolicy: Retain
-  adoptionPolicy: IfExists
-  managementPolicy: Observe
-  recreatePolicy: Never
-  deletionProtection: true
-  instanceType: stream.graphics.g4dn.xlarge
-  imageArn: arn:aws:appstream:eu-central-1:123456789012:image/cad-2026
-  computeCapacity: {desiredInstances: 0}
-  vpcConfig: {subnetIds: [subnet-0a1b2c3d4e5f67890], securityGroupIds: [sg-0a1b2c3d]}
-  maxUserDurationInSeconds: 57600
-  disconnectTimeoutInSeconds: 900
-  idleDisconnectTimeoutInSeconds: 70
-  displayName: Bürö №1
-  description: With every field
-  enableDefaultInternetAccess: false
-  domainJoinInfo: {directoryName: corp.example.com, organizationalUnitDistinguishedName: 'OU=Fleets,DC=corp,DC=example,DC=com'}
-  iamRoleArn: arn:aws-us-gov:iam::123456789012:role/path/fleet
-  streamView: DESKTOP
-  platform: WINDOWS_SERVER_2022
-  usbDeviceFilterStrings: ['Mass storage, 8, *, *, *, *, 1, 0', 'Wacom,3,*,*,1386,*,1,0']
-  rootVolumeConfig: {volumeSizeInGb: 300}
-  disableIMDSV1: true
-  updateStrategy: {type: OnStop, whileRunning: Documented}
-  disruption:
-    policy: Never
-    forceAfter: 1h30m
-    drain: true
-    windows:
-    - {name: night, start: '0 22 * * SUN', duration: 2h, timeZone: Europe/Berlin}
-    - {name: month-end, start: '*/5 0-6/2,23 L JAN-MAR,12 *', duration: 90s}
-  powerSchedule:
-  - {name: office, start: '0 8 * * mon-fri', stop: '30 18 * * 1-5', timeZone: America/Argentina/Buenos_Aires}
-  - {name: market, start: '0 6 15W,31 1,7 *', stop: '0 20 * * 6#1,5L'}
-";
-
-const MULTI_SESSION: &str = "
-apiVersion: appstream.windlass.dev/v1alpha1
-kind: Fleet
-metadata: {name: good}
-spec:
-  instanceType: stream.standard.large
-  imageArn: arn:aws:appstream:eu-central-1::image/AppStream-WinServer2022-06-17-2024
-  maxSessionsPerInstance: 5
-  computeCapacity: {desiredSessions: 20}
-";
-
-const ELASTIC: &str = "
-apiVersion: appstream.windlass.dev/v1alpha1
-kind: Fleet
-metadata: {name: good}
-spec:
-  fleetType: ELASTIC
-  instanceType: stream.standard.small
-  platform: AMAZON_LINUX2
-  maxConcurrentSessions: 10
-  vpcConfig: {subnetIds: [subnet-0a1b2c3d4e5f67890, subnet-0a1b2c3d4e5f67891]}
-  sessionScriptS3Location: {s3Bucket: scripts.example, s3Key: fleet/start.zip}
-  applicationArns: ['arn:aws:appstream:eu-central-1:123456789012:application/browser']
-";

@@ -192,6 +192,28 @@ fn the_defaults_are_these_and_no_others() {
             r#"Fleet.spec.updateStrategy.type = "Restart""#,
             r#"Fleet.spec.updateStrategy.whileRunning = "Minimal""#,
             r#"Fleet.status = {"observedGeneration":-1}"#,
+            r#"ImageBuilder.spec.adoptionPolicy = "Never""#,
+            r#"ImageBuilder.spec.deletionPolicy = "Delete""#,
+            r#"ImageBuilder.spec.desiredState = "Running""#,
+            r#"ImageBuilder.spec.managementPolicy = "Manage""#,
+            r#"ImageBuilder.spec.recreatePolicy = "Never""#,
+            r#"ImageBuilder.status = {"observedGeneration":-1}"#,
+            r#"Instance.spec.adoptionPolicy = "Never""#,
+            r#"Instance.spec.autoSnapshotsOnDelete = "Wait""#,
+            r#"Instance.spec.deletionPolicy = "Delete""#,
+            r#"Instance.spec.desiredState = "Running""#,
+            r#"Instance.spec.disruption.policy = "Never""#,
+            r#"Instance.spec.disruption.windows[].timeZone = "UTC""#,
+            r#"Instance.spec.managementPolicy = "Manage""#,
+            r#"Instance.spec.recreatePolicy = "Never""#,
+            r#"Instance.status = {"observedGeneration":-1}"#,
+            r#"Stack.spec.adoptionPolicy = "Never""#,
+            r#"Stack.spec.deletionPolicy = "Delete""#,
+            r#"Stack.spec.disruption.policy = "WhenIdle""#,
+            r#"Stack.spec.disruption.windows[].timeZone = "UTC""#,
+            r#"Stack.spec.managementPolicy = "Manage""#,
+            r#"Stack.spec.recreatePolicy = "Always""#,
+            r#"Stack.status = {"observedGeneration":-1}"#,
         ]
     );
 }
@@ -230,6 +252,44 @@ fn a_fleet_is_named_shown_and_scaled_as_documented() {
     let selectable: Vec<&str> =
         version.selectable_fields.as_ref().unwrap().iter().map(|field| field.json_path.as_str()).collect();
     assert_eq!(selectable, [".spec.desiredState", ".spec.fleetType", ".status.state"]);
+}
+
+#[test]
+fn a_stack_and_an_image_builder_are_named_and_shown_as_documented() {
+    for (kind, short, columns, wide) in [
+        ("Stack", "asstack", ["Fleet", "Ready", "Age"].as_slice(), ["Reason", "Synced", "Name"].as_slice()),
+        (
+            "ImageBuilder",
+            "asbuilder",
+            ["State", "Image", "IP", "Ready", "Age"].as_slice(),
+            ["Reason", "Synced", "Platform", "Type", "Name"].as_slice(),
+        ),
+    ] {
+        let definition = windlass::crds::all().into_iter().find(|crd| crd.spec.names.kind == kind).unwrap();
+        assert_eq!(definition.spec.names.short_names, Some(vec![short.to_owned()]));
+        assert_eq!(definition.spec.names.categories, Some(vec!["windlass".to_owned(), "aws".to_owned()]));
+        let all = definition.spec.versions[0].additional_printer_columns.clone().unwrap();
+        let (first, more): (Vec<_>, Vec<_>) = all.into_iter().partition(|column| column.priority.is_none());
+        assert_eq!(first.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), columns);
+        assert_eq!(more.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), wide);
+    }
+}
+
+#[test]
+fn an_instance_is_named_and_shown_as_documented() {
+    let instance = windlass::crds::all().into_iter().find(|crd| crd.spec.names.kind == "Instance").unwrap();
+    assert_eq!(windlass::crds::file_name(&instance), "lightsail.windlass.dev_instances.yaml");
+    assert_eq!(instance.spec.names.short_names, Some(vec!["lsinstance".to_owned()]));
+    assert_eq!(instance.spec.names.categories, Some(vec!["windlass".to_owned(), "aws".to_owned()]));
+    let version = &instance.spec.versions[0];
+    let columns = version.additional_printer_columns.as_ref().unwrap();
+    let shown: Vec<&str> =
+        columns.iter().filter(|column| column.priority.is_none()).map(|column| column.name.as_str()).collect();
+    assert_eq!(shown, ["State", "IP", "Bundle", "Blueprint", "Ready", "Age"]);
+    let wide: Vec<&str> =
+        columns.iter().filter(|column| column.priority == Some(1)).map(|column| column.name.as_str()).collect();
+    assert_eq!(wide, ["Reason", "Synced", "Zone", "Username", "Platform", "USD/month", "Name"]);
+    assert!(version.subresources.as_ref().unwrap().scale.is_none());
 }
 
 /// Every schema below the root of every kind, with its path (`Fleet.spec.tags{}`), as JSON.

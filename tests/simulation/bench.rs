@@ -143,7 +143,7 @@ impl Bench {
             tags: [("costs".to_owned(), "42".to_owned())].into(),
         }));
         let console = AppStream::new(accounts, Arc::new(Flag(AtomicBool::new(true))));
-        console.send(&scope, &create, Urgency::Urgent).await.unwrap();
+        AwsPort::<FleetKind>::send(&console, &scope, &create, Urgency::Urgent).await.unwrap();
     }
 
     fn accounts(&self, account: &str) -> Accounts {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use futures::Stream;
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tokio::sync::mpsc;
@@ -13,8 +14,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use windlass::api::fleet::{Fleet, FleetSpec, FleetStatus};
 use windlass::api::{FINALIZER, RECONCILE_REQUESTED_AT};
+use windlass::engine::port::{SecretError, SecretSight};
 use windlass::engine::{Id, KubeEffect, KubeError, KubePort, Sight};
 use windlass::plan::fleet::FleetKind;
+use windlass::plan::secret::{SecretFacts, SecretWrite};
 use windlass::plan::{KeyFound, KeyRef, Status};
 
 /// How long a request is under way, each way, and how late the watch tells of a change: a close API server.
@@ -347,6 +350,20 @@ impl KubePort<FleetKind> for Cluster {
         let found = self.lock().keys.get(&(namespace.to_owned(), key.clone())).cloned();
         sleep(WAY).await;
         found.unwrap_or(KeyFound::Absent)
+    }
+
+    // No object here keeps a Secret.
+    async fn write_secret(
+        &self,
+        _: &str,
+        _: Option<&Fleet>,
+        _: &SecretWrite,
+    ) -> Result<Option<SecretFacts>, SecretError> {
+        Err(SecretError::unavailable("no object here keeps a Secret"))
+    }
+
+    fn secrets(&self, _: &str) -> BoxStream<'static, SecretSight> {
+        stream::pending().boxed()
     }
 }
 

@@ -1,8 +1,9 @@
-//! Image builders: created running, stopped and started by hand, deleted through DELETING.
+//! Image builders: created running, stopped and started by hand, deleted through DELETING. Making images is up to people.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::fleet::{FleetSettings, after};
@@ -13,24 +14,65 @@ use crate::place::Place;
 use crate::settings::Timings;
 use crate::wire::{Refusal, Value, map};
 
-/// State of an image builder. AWS has more; the others belong to work that nothing here can ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BuilderState {
+/// State of an image builder. What no operation here leads to is entered by people
+/// ([`World::put_builder_into`](crate::World::put_builder_into)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[allow(missing_docs)] // They are AWS's own states, by AWS's own names.
+pub enum BuilderState {
     Pending,
+    UpdatingAgent,
     Running,
     Stopping,
     Stopped,
+    Rebooting,
+    Snapshotting,
     Deleting,
+    Failed,
+    Updating,
+    PendingQualification,
+    PendingSyncingApps,
+    SyncingApps,
+    PendingImageImport,
 }
 
 impl BuilderState {
-    fn as_str(self) -> &'static str {
+    /// As AWS spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
+            Self::UpdatingAgent => "UPDATING_AGENT",
             Self::Running => "RUNNING",
             Self::Stopping => "STOPPING",
             Self::Stopped => "STOPPED",
+            Self::Rebooting => "REBOOTING",
+            Self::Snapshotting => "SNAPSHOTTING",
             Self::Deleting => "DELETING",
+            Self::Failed => "FAILED",
+            Self::Updating => "UPDATING",
+            Self::PendingQualification => "PENDING_QUALIFICATION",
+            Self::PendingSyncingApps => "PENDING_SYNCING_APPS",
+            Self::SyncingApps => "SYNCING_APPS",
+            Self::PendingImageImport => "PENDING_IMAGE_IMPORT",
+        }
+    }
+
+    /// Whether AWS is at work on it: no action is possible until it is done.
+    pub(crate) fn is_transition(self) -> bool {
+        match self {
+            Self::Running | Self::Stopped | Self::Failed => false,
+            Self::Pending
+            | Self::UpdatingAgent
+            | Self::Stopping
+            | Self::Rebooting
+            | Self::Snapshotting
+            | Self::Deleting
+            | Self::Updating
+            | Self::PendingQualification
+            | Self::PendingSyncingApps
+            | Self::SyncingApps
+            | Self::PendingImageImport => true,
         }
     }
 }
@@ -38,13 +80,18 @@ impl BuilderState {
 /// One image builder. Its settings are kept as AWS's own members.
 #[derive(Clone, Debug)]
 pub(crate) struct Builder {
-    name: String,
-    arn: String,
+    pub(crate) name: String,
+    pub(crate) arn: String,
     pub(crate) created_at: Timestamp,
-    settings: Map<String, Json>,
+    pub(crate) settings: Map<String, Json>,
     pub(crate) tags: BTreeMap<String, String>,
-    state: BuilderState,
+    pub(crate) state: BuilderState,
+    pub(crate) state_since: Timestamp,
     until: Option<Timestamp>,
+    /// ImageBuilderErrors: code and when.
+    pub(crate) errors: Vec<(String, Timestamp)>,
+    /// StateChangeReason.
+    pub(crate) reason: Option<(String, String)>,
 }
 
 /// Members of CreateImageBuilder that are given back as they are.
@@ -63,29 +110,55 @@ const MEMBERS: [&str; 12] = [
     "AgentAccessConfig",
 ];
 
+/// The default security group of the VPC, which AWS adds to a subnet without one.
+const DEFAULT_SECURITY_GROUP: &str = "sg-0default0000000";
+
 impl Builder {
     /// Does what is due. False when the builder is gone.
     pub(crate) fn settle(&mut self, now: Timestamp) -> bool {
-        if self.until.is_none_or(|until| until > now) {
+        let Some(until) = self.until.filter(|until| *until <= now) else {
             return true;
-        }
+        };
         self.until = None;
+        self.state_since = until;
         match self.state {
+            BuilderState::Deleting => return false,
             BuilderState::Pending => self.state = BuilderState::Running,
             BuilderState::Stopping => self.state = BuilderState::Stopped,
-            BuilderState::Running | BuilderState::Stopped => {}
-            BuilderState::Deleting => return false,
+            // Nobody gives the others an end: they last until people say otherwise.
+            BuilderState::UpdatingAgent
+            | BuilderState::Running
+            | BuilderState::Stopped
+            | BuilderState::Rebooting
+            | BuilderState::Snapshotting
+            | BuilderState::Failed
+            | BuilderState::Updating
+            | BuilderState::PendingQualification
+            | BuilderState::PendingSyncingApps
+            | BuilderState::SyncingApps
+            | BuilderState::PendingImageImport => {}
         }
         true
     }
 
-    fn enter(&mut self, state: BuilderState, now: Timestamp, pace: &Timings) {
+    pub(crate) fn enter(&mut self, state: BuilderState, now: Timestamp, pace: &Timings) {
         self.state = state;
+        self.state_since = now;
         self.until = match state {
             BuilderState::Pending => Some(later(now, pace.start_builder)),
             BuilderState::Stopping => Some(later(now, pace.stop_builder)),
             BuilderState::Deleting => Some(later(now, pace.delete_builder)),
-            BuilderState::Running | BuilderState::Stopped => None,
+            BuilderState::UpdatingAgent
+            | BuilderState::Running
+            | BuilderState::Stopped
+            | BuilderState::Rebooting
+            | BuilderState::Snapshotting
+            | BuilderState::Failed
+            | BuilderState::Updating
+            | BuilderState::PendingQualification
+            | BuilderState::PendingSyncingApps
+            | BuilderState::SyncingApps
+            | BuilderState::PendingImageImport => None,
         };
     }
 
@@ -103,6 +176,21 @@ impl Builder {
             let network =
                 map([("EniPrivateIpAddress", "172.31.0.9".into()), ("EniId", "eni-0b0000000000000b1".into())]);
             spelled.set("NetworkAccessConfiguration", network);
+        }
+        if let Some((code, message)) = &self.reason {
+            let reason = map([("Code", code.as_str().into()), ("Message", message.as_str().into())]);
+            spelled.set("StateChangeReason", reason);
+        }
+        if !self.errors.is_empty() {
+            let error = |(code, at): &(String, Timestamp)| {
+                let message = format!("The image builder could not be provisioned: {code}.");
+                map([
+                    ("ErrorCode", code.as_str().into()),
+                    ("ErrorMessage", message.into()),
+                    ("ErrorTimestamp", (*at).into()),
+                ])
+            };
+            spelled.set("ImageBuilderErrors", Value::List(self.errors.iter().map(error).collect()));
         }
         spelled
     }
@@ -126,8 +214,16 @@ pub(crate) fn create(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
     }
     let image = resolve_image(place, &asked)?;
     let sent = |member: &&str| Some(((*member).to_owned(), call.input.get(*member)?.clone()));
-    let mut settings: Map<String, Json> =
-        MEMBERS.iter().filter_map(sent).filter(|(_, value)| !value.is_null()).collect();
+    let mut settings: Map<String, Json> = MEMBERS.iter().filter_map(sent).filter(|(_, value)| is_set(value)).collect();
+    if let Some(Json::Object(vpc)) = settings.get_mut("VpcConfig").filter(|_| subnets > 0) {
+        let none = vpc.get("SecurityGroupIds").and_then(Json::as_array).is_none_or(Vec::is_empty);
+        if none {
+            vpc.insert("SecurityGroupIds".to_owned(), json!([DEFAULT_SECURITY_GROUP]));
+        }
+    }
+    // Without a version AWS installs the latest one.
+    let latest = settings.get("AppstreamAgentVersion").is_none_or(|version| version == "LATEST");
+    settings.insert("LatestAppstreamAgentVersion".to_owned(), json!(if latest { "TRUE" } else { "FALSE" }));
     settings.insert("ImageArn".to_owned(), json!(image.arn));
     settings.insert("Platform".to_owned(), json!(image.platform));
     settings.entry("EnableDefaultInternetAccess").or_insert(json!(false));
@@ -138,7 +234,10 @@ pub(crate) fn create(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
         settings,
         tags: read_tags(call),
         state: BuilderState::Pending,
+        state_since: call.now,
         until: None,
+        errors: Vec::new(),
+        reason: None,
     };
     builder.enter(BuilderState::Pending, call.now, &place.laws.pace);
     let answer = map([("ImageBuilder", builder.spell())]);
@@ -150,8 +249,15 @@ pub(crate) fn create(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
 pub(crate) fn update(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusal> {
     let builder = stopped_or(place, call, &[BuilderState::Stopped], "updated")?;
     for member in ["DisplayName", "Description", "AgentAccessConfig"] {
-        if let Some(sent) = call.input.get(member).filter(|value| !value.is_null()) {
-            builder.settings.insert(member.to_owned(), sent.clone());
+        match call.input.get(member).filter(|value| !value.is_null()) {
+            Some(sent) if is_set(sent) => {
+                builder.settings.insert(member.to_owned(), sent.clone());
+            }
+            // An empty text clears it.
+            Some(_) => {
+                builder.settings.remove(member);
+            }
+            None => {}
         }
     }
     if names(call, "AttributesToDelete").contains(&"AGENT_ACCESS_CONFIG") {
@@ -160,8 +266,14 @@ pub(crate) fn update(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
     Ok(map([("ImageBuilder", builder.spell())]))
 }
 
-/// StartImageBuilder: from STOPPED.
+/// StartImageBuilder: from STOPPED, with another agent when one is named.
 pub(crate) fn start(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusal> {
+    if let Some(version) = call.input["AppstreamAgentVersion"].as_str() {
+        let builder = stopped_or(place, call, &[BuilderState::Stopped], "started")?;
+        let latest = if version == "LATEST" { "TRUE" } else { "FALSE" };
+        builder.settings.insert("AppstreamAgentVersion".to_owned(), json!(version));
+        builder.settings.insert("LatestAppstreamAgentVersion".to_owned(), json!(latest));
+    }
     turn(place, call, &[BuilderState::Stopped], BuilderState::Pending, "started")
 }
 
@@ -170,9 +282,15 @@ pub(crate) fn stop(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusal>
     turn(place, call, &[BuilderState::Running], BuilderState::Stopping, "stopped")
 }
 
-/// DeleteImageBuilder: from RUNNING or STOPPED.
+/// DeleteImageBuilder: from RUNNING, STOPPED or FAILED.
 pub(crate) fn delete(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusal> {
-    turn(place, call, &[BuilderState::Running, BuilderState::Stopped], BuilderState::Deleting, "deleted")
+    let from = [BuilderState::Running, BuilderState::Stopped, BuilderState::Failed];
+    turn(place, call, &from, BuilderState::Deleting, "deleted")
+}
+
+/// A member that is there: AWS takes an empty text for none.
+fn is_set(value: &Json) -> bool {
+    !value.is_null() && value != ""
 }
 
 fn turn(

@@ -8,6 +8,7 @@ mod fleet_rules;
 pub(crate) mod fleet_update;
 pub(crate) mod image;
 mod model;
+pub(crate) mod people;
 pub(crate) mod session;
 pub(crate) mod stack;
 pub(crate) mod stack_update;

@@ -117,7 +117,7 @@ pub(crate) fn create(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
         return Err(Refusal::new("LimitExceededException", message));
     }
     let sent = |member: &&str| Some(((*member).to_owned(), call.input.get(*member)?.clone()));
-    let settings = MEMBERS.iter().filter_map(sent).filter(|(_, value)| !value.is_null()).collect();
+    let settings = MEMBERS.iter().filter_map(sent).filter(|(_, value)| !value.is_null() && value != "").collect();
     Ok(place.put_stack(name, settings, read_tags(call), call.now))
 }
 

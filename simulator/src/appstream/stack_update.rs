@@ -19,6 +19,11 @@ pub(crate) fn update(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
             continue;
         };
         let kept = stack.settings.get(member);
+        // An empty text clears it.
+        if sent == "" {
+            stack.settings.remove(member);
+            continue;
+        }
         let merged = match member {
             "StorageConnectors" => join(kept, sent, "ConnectorType"),
             "UserSettings" => join(kept, sent, "Action"),

@@ -24,6 +24,8 @@ pub enum InstanceState {
     Running,
     /// Deleted, and still shown for a moment.
     ShuttingDown,
+    /// Deleted, and still shown for another moment.
+    Terminated,
     /// On its way down.
     Stopping,
     /// Down.
@@ -38,6 +40,7 @@ impl InstanceState {
             Self::Pending => "pending",
             Self::Running => "running",
             Self::ShuttingDown => "shutting-down",
+            Self::Terminated => "terminated",
             Self::Stopping => "stopping",
             Self::Stopped => "stopped",
         }
@@ -48,6 +51,7 @@ impl InstanceState {
             Self::Pending => 0,
             Self::Running => 16,
             Self::ShuttingDown => 32,
+            Self::Terminated => 48,
             Self::Stopping => 64,
             Self::Stopped => 80,
         }
@@ -99,6 +103,9 @@ pub(crate) enum Outcome {
     Fails,
 }
 
+/// Size of an extra disk in GB: the smallest that Lightsail sells.
+const EXTRA_DISK: i64 = 8;
+
 /// One instance.
 #[derive(Clone, Debug)]
 pub(crate) struct Instance {
@@ -122,6 +129,10 @@ pub(crate) struct Instance {
     pub(crate) state_since: Timestamp,
     /// When the present state ends, and how.
     pub(crate) until: Option<(Timestamp, Outcome)>,
+    /// When a deleted instance is not shown any more.
+    pub(crate) gone_at: Timestamp,
+    /// Extra disks that are attached.
+    pub(crate) disks: Vec<String>,
     /// It was never running: a failing create leaves nothing.
     pub(crate) is_new: bool,
     pub(crate) ip_type: IpAddressType,
@@ -141,13 +152,16 @@ impl Instance {
         if let Some(add_on) = &mut self.add_on {
             add_on.settle(now);
         }
+        if self.is_leaving() && self.gone_at <= now {
+            return false;
+        }
         let Some((until, outcome)) = self.until.filter(|(until, _)| *until <= now) else {
             return true;
         };
         self.until = None;
         self.state_since = until;
         let next = match (self.state, outcome) {
-            (InstanceState::ShuttingDown, _) => return false,
+            (InstanceState::ShuttingDown | InstanceState::Terminated, _) => InstanceState::Terminated,
             (InstanceState::Pending, Outcome::Fails) if self.is_new => return false,
             (InstanceState::Pending, Outcome::Fails) | (InstanceState::Stopping, Outcome::Next) => {
                 InstanceState::Stopped
@@ -162,14 +176,17 @@ impl Instance {
             InstanceState::Running => self.is_new = false,
             // A stopped instance gives its own IPv4 address back and keeps its IPv6 one.
             InstanceState::Stopped => self.public_ip = None,
-            InstanceState::Pending | InstanceState::Stopping | InstanceState::ShuttingDown => {}
+            InstanceState::Pending
+            | InstanceState::Stopping
+            | InstanceState::ShuttingDown
+            | InstanceState::Terminated => {}
         }
         true
     }
 
     /// Whether it was deleted and is only shown still.
     pub(crate) fn is_leaving(&self) -> bool {
-        self.state == InstanceState::ShuttingDown
+        matches!(self.state, InstanceState::ShuttingDown | InstanceState::Terminated)
     }
 
     /// The address that people reach it by, at this instant.
@@ -198,6 +215,17 @@ impl Instance {
             ("attachedTo", self.name.as_str().into()),
             ("attachmentState", "attached".into()),
         ]);
+        let extra = self.disks.iter().map(|name| {
+            map([
+                ("name", name.as_str().into()),
+                ("sizeInGb", EXTRA_DISK.into()),
+                ("isSystemDisk", false.into()),
+                ("path", "/dev/xvdf".into()),
+                ("attachedTo", self.name.as_str().into()),
+                ("attachmentState", "attached".into()),
+            ])
+        });
+        let disks = std::iter::once(disk).chain(extra).collect();
         let mut spelled = map([
             ("name", self.name.as_str().into()),
             ("arn", self.arn.as_str().into()),
@@ -219,7 +247,7 @@ impl Instance {
                 "hardware",
                 map([
                     ("cpuCount", self.bundle.cpu.into()),
-                    ("disks", Value::List(vec![disk])),
+                    ("disks", Value::List(disks)),
                     ("ramSizeInGb", Value::Float(self.bundle.ram)),
                 ]),
             ),
@@ -239,7 +267,10 @@ impl Instance {
             let status = match self.state {
                 InstanceState::Running => "ok",
                 InstanceState::Pending => "initializing",
-                InstanceState::ShuttingDown | InstanceState::Stopping | InstanceState::Stopped => "not-applicable",
+                InstanceState::ShuttingDown
+                | InstanceState::Terminated
+                | InstanceState::Stopping
+                | InstanceState::Stopped => "not-applicable",
             };
             spelled.set("instanceStatus", map([("status", status.into())]));
             spelled.set("systemStatus", map([("status", status.into())]));
@@ -264,7 +295,7 @@ impl Place {
         }
         match self.lightsail.instances.get_mut(name) {
             None => Err(not_found("Instance", name)),
-            Some(instance) if instance.state == InstanceState::ShuttingDown => Err(not_found("Instance", name)),
+            Some(instance) if instance.is_leaving() => Err(not_found("Instance", name)),
             Some(instance) => Ok(instance),
         }
     }

@@ -60,7 +60,7 @@ pub(crate) fn power(place: &Place, call: &Call<'_>, lag: Duration) -> Option<(Ru
         ("StopInstance", InstanceState::Stopping) if forced => None,
         (
             "StartInstance" | "StopInstance",
-            InstanceState::Pending | InstanceState::Stopping | InstanceState::ShuttingDown,
+            InstanceState::Pending | InstanceState::Stopping | InstanceState::ShuttingDown | InstanceState::Terminated,
         ) => Some((Rule::AgainstTransition, while_state)),
         (_, _) => None,
     }

@@ -81,6 +81,8 @@ pub(crate) fn create(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
             state: InstanceState::Pending,
             state_since: call.now,
             until: Some((up_at, outcome)),
+            gone_at: jiff::Timestamp::MAX,
+            disks: Vec::new(),
             is_new: true,
             ip_type,
             private_ip: addresses.private,

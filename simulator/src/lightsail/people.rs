@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::instance::{Instance, InstanceState, IpAddressType};
+use super::instance::{Instance, InstanceState, IpAddressType, Outcome};
 use super::ports::Port;
 use crate::people::Denied;
 use crate::place::{Place, PlaceKey};
@@ -187,6 +187,24 @@ impl World {
         .is_some()
     }
 
+    /// Puts an instance onto another bundle (an older generation's), whatever AWS allows. False: there is no such
+    /// instance or bundle.
+    pub fn edit_instance_bundle(&self, name: &str, bundle: &str) -> bool {
+        let Some(key) = self.place_of_instance(name) else {
+            return false;
+        };
+        let mut state = self.lock();
+        let place = state.change(&key);
+        let found = place.bundle(bundle);
+        match (place.lightsail.instances.get_mut(name), found) {
+            (Some(instance), Some(bundle)) => {
+                instance.bundle = bundle;
+                true
+            }
+            (_, _) => false,
+        }
+    }
+
     /// Starts an instance as a console user would. False: it is not there or AWS would not.
     pub fn start_instance_out_of_band(&self, name: &str) -> bool {
         self.on_named("StartInstance", name, json!({}))
@@ -200,6 +218,38 @@ impl World {
     /// Deletes an instance with its add-ons as a console user would. False: it is not there.
     pub fn delete_instance_out_of_band(&self, name: &str) -> bool {
         self.on_named("DeleteInstance", name, json!({"forceDeleteAddOns": true}))
+    }
+
+    /// Attaches an extra disk, whose name is in use from now on. False: there is no such instance.
+    pub fn attach_disk(&self, instance: &str, disk: &str) -> bool {
+        let Some(key) = self.place_of_instance(instance) else {
+            return false;
+        };
+        let mut state = self.lock();
+        let lightsail = &mut state.change(&key).lightsail;
+        lightsail.others.insert(disk.to_owned(), "Disk".to_owned());
+        lightsail.instances.get_mut(instance).is_some_and(|one| {
+            one.disks.push(disk.to_owned());
+            true
+        })
+    }
+
+    /// The instance hangs in the transition that it is in, until [`World::unhang_instance`] (a stop by force also ends
+    /// it). False: there is no such instance, or it is in no transition.
+    pub fn hang_instance(&self, name: &str) -> bool {
+        self.on_instance(name, |instance, _| instance.until.take().is_some()).unwrap_or(false)
+    }
+
+    /// The transition that an instance hangs in is over. False: there is no such instance, or it is in no transition.
+    pub fn unhang_instance(&self, name: &str) -> bool {
+        let unhang = |instance: &mut Instance, now| {
+            let moving = matches!(instance.state, InstanceState::Pending | InstanceState::Stopping);
+            if moving {
+                instance.until = Some((now, Outcome::Next));
+            }
+            moving
+        };
+        self.on_instance(name, unhang).unwrap_or(false)
     }
 
     /// Gives a name to a resource of another type (a disk, a domain) in the home account and region.

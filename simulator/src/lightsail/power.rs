@@ -79,9 +79,9 @@ pub(crate) fn reboot(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
 /// instance is still shown for a moment, and a static IP stays.
 pub(crate) fn delete(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusal> {
     let name = call.text("instanceName");
-    let gone_at = later(call.now, place.laws.pace.delete_instance);
+    let takes = place.laws.pace.delete_instance;
     let instance = place.lightsail.instances.get(name).ok_or_else(|| not_found("Instance", name))?.clone();
-    if instance.state == InstanceState::ShuttingDown {
+    if instance.is_leaving() {
         return Err(not_found("Instance", name));
     }
     if instance.add_on.as_ref().is_some_and(|one| one.enabled) && !call.flag("forceDeleteAddOns") {
@@ -94,15 +94,25 @@ pub(crate) fn delete(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
     if call.fails_later.is_none() {
         deleted.state = InstanceState::ShuttingDown;
         deleted.state_since = call.now;
-        deleted.until = Some((gone_at, Outcome::Next));
+        // Shown as shutting-down for a while, then as terminated.
+        deleted.until = Some((later(call.now, takes / 2), Outcome::Next));
+        deleted.gone_at = later(call.now, takes);
         deleted.public_ip = None;
         for ip in place.lightsail.static_ips.values_mut().filter(|ip| ip.is_attached_to(name)) {
             ip.attached_to = None;
         }
     }
-    let noted = place.note(call, deed("DeleteInstance", &instance, Duration::ZERO));
+    // Disks are detached first, each with two operations: the first one is not the delete.
+    let mut noted = Vec::new();
+    for disk in &instance.disks {
+        let detach = deed("DetachDisk", &instance, Duration::ZERO);
+        let of_disk = Deed { name: disk.clone(), resource: "Disk", details: Some(name.to_owned()), ..detach.clone() };
+        noted.push(place.note(call, of_disk));
+        noted.push(place.note(call, Deed { details: Some(disk.clone()), ..detach }));
+    }
+    noted.push(place.note(call, deed("DeleteInstance", &instance, Duration::ZERO)));
     place.lightsail.settle(call.now);
-    Ok(operations(vec![noted]))
+    Ok(operations(noted))
 }
 
 /// What AWS answers here is not written down: the world's settings say.

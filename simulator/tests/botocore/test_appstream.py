@@ -378,3 +378,87 @@ def test_the_rule_of_today(simulator, client):
     assert appstream.update_fleet(Name="f", ImageName="windlass-demo-v2")["Fleet"]["State"] == "RUNNING"
     another_system = refused(appstream.update_fleet, Name="f", ImageName="windlass-demo-2019")
     assert another_system[0] == "ResourceInUseException"
+
+
+def test_builders_in_every_state(simulator, client):
+    appstream = client(simulator)
+    made = appstream.create_image_builder(
+        Name="b", InstanceType="stream.standard.medium", ImageName="windlass-demo-v1", Tags=OWNED,
+        VpcConfig={"SubnetIds": ["subnet-1"]}, AppstreamAgentVersion="LATEST", DisplayName="B",
+    )["ImageBuilder"]
+    assert made["VpcConfig"] == {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-0default0000000"]}
+    assert (made["LatestAppstreamAgentVersion"], made["EnableDefaultInternetAccess"]) == ("TRUE", False)
+
+    def look():
+        return appstream.describe_image_builders(Names=["b"])["ImageBuilders"][0]
+
+    states = appstream.meta.service_model.shape_for("ImageBuilderState").enum
+    for state in states:
+        assert simulator.admin("POST", "/builders/b/state", {"state": state}) == 204
+        assert look()["State"] == state
+    assert simulator.admin("POST", "/builders/b/state", {"state": "RUNNING"}) == 204
+    assert simulator.admin("POST", "/builders/b/snapshot", {"image": "mine"}) == 204
+    assert (look()["State"], appstream.describe_images(Names=["mine"])["Images"][0]["State"]) == ("SNAPSHOTTING", "PENDING")
+    for call in (appstream.stop_image_builder, appstream.delete_image_builder, appstream.start_image_builder):
+        code, message, _ = refused(call, Name="b")
+        assert code == "OperationNotPermittedException" and message.endswith("when it is SNAPSHOTTING.")
+    assert [one["rule"] for one in simulator.admin("GET", "/violations")["violations"]] == ["AgainstTransition"] * 3
+    assert simulator.admin("DELETE", "/builders/b/snapshot", {"image": "mine"}) == 204
+    assert (look()["State"], appstream.describe_images(Names=["mine"])["Images"][0]["State"]) == ("STOPPED", "AVAILABLE")
+    assert "DisplayName" not in appstream.update_image_builder(Name="b", DisplayName="")["ImageBuilder"]
+    assert simulator.admin("POST", "/builders/b/errors", {"codes": ["IAM_SERVICE_ROLE_IS_MISSING"]}) == 204
+    failed = look()
+    assert (failed["State"], failed["StateChangeReason"]["Code"]) == ("FAILED", "INTERNAL_ERROR")
+    assert [one["ErrorCode"] for one in failed["ImageBuilderErrors"]] == ["IAM_SERVICE_ROLE_IS_MISSING"]
+    assert isinstance(failed["ImageBuilderErrors"][0]["ErrorTimestamp"], datetime.datetime)
+    assert simulator.admin("GET", "/builders")["builders"][0]["errors"] == ["IAM_SERVICE_ROLE_IS_MISSING"]
+    assert appstream.delete_image_builder(Name="b")["ImageBuilder"]["State"] == "DELETING"
+
+
+STACK = {
+    "DisplayName": "Desk",
+    "Description": "d",
+    "RedirectURL": "https://example.com/bye",
+    "FeedbackURL": "https://example.com/how",
+    "StorageConnectors": [{"ConnectorType": "ONE_DRIVE", "Domains": ["example.com"]}],
+    "AccessEndpoints": [{"EndpointType": "STREAMING", "VpceId": "vpce-1"}],
+    "EmbedHostDomains": ["apps.example.com"],
+    "StreamingExperienceSettings": {"PreferredProtocol": "UDP"},
+    "ContentRedirection": {"HostToClient": {"Enabled": True, "AllowedUrls": ["https://example.com/a"]}},
+    "StorageConnectorAuthentication": "REUSE_CREDENTIALS",
+    "AgentAccessConfig": {
+        "Settings": [{"AgentAction": "COMPUTER_VISION", "Permission": "ENABLED"}],
+        "ScreenResolution": "W_1280xH_720",
+        "ScreenImageFormat": "PNG",
+    },
+}
+REMOVAL = {
+    "StorageConnectors": "STORAGE_CONNECTORS",
+    "RedirectURL": "REDIRECT_URL",
+    "FeedbackURL": "FEEDBACK_URL",
+    "AccessEndpoints": "ACCESS_ENDPOINTS",
+    "EmbedHostDomains": "EMBED_HOST_DOMAINS",
+    "StreamingExperienceSettings": "STREAMING_EXPERIENCE_SETTINGS",
+    "ContentRedirection": "CONTENT_REDIRECTION",
+    "StorageConnectorAuthentication": "STORAGE_CONNECTOR_AUTHENTICATION",
+    "AgentAccessConfig": "AGENT_ACCESS_CONFIG",
+}
+
+
+def test_every_member_of_a_stack_is_set_shown_and_removed(simulator, client):
+    appstream = client(simulator)
+    made = appstream.create_stack(Name="whole", **STACK)["Stack"]
+    assert {member: made[member] for member in STACK} == STACK
+    appstream.create_stack(Name="bare")
+    bare = appstream.describe_stacks(Names=["bare"])["Stacks"][0]
+    for member, value in STACK.items():
+        assert appstream.update_stack(Name="bare", **{member: value})["Stack"][member] == value, member
+        removal = {"AttributesToDelete": [REMOVAL[member]]} if member in REMOVAL else {member: ""}
+        appstream.update_stack(Name="bare", **removal)
+        assert appstream.describe_stacks(Names=["bare"])["Stacks"][0] == bare, member
+    permission = {"Action": "FILE_UPLOAD", "Permission": "DISABLED"}
+    changed = appstream.update_stack(Name="bare", UserSettings=[permission], ApplicationSettings={"Enabled": True})["Stack"]
+    assert permission in changed["UserSettings"] and changed["ApplicationSettings"]["Enabled"] is True
+    appstream.update_stack(Name="bare", AttributesToDelete=["USER_SETTINGS"], ApplicationSettings={"Enabled": False})
+    assert appstream.describe_stacks(Names=["bare"])["Stacks"][0] == bare
+    assert simulator.admin("GET", "/stacks/whole")["settings"]["DisplayName"] == "Desk"

@@ -47,7 +47,29 @@ pub(super) fn ours(operation: &'static str, class: Class, code: &str, message: &
 }
 
 fn answered(service: Service, operation: &'static str, meta: &ErrorMetadata, raw: &HttpResponse) -> AwsError {
-    classed(service, operation, meta.code(), meta.message().unwrap_or_default(), raw.status().as_u16())
+    let (message, status) = (meta.message().unwrap_or_default(), raw.status().as_u16());
+    match service {
+        Service::AppStream | Service::Sts => classed(service, operation, meta.code(), message, status),
+        Service::Lightsail => {
+            let code = exception(meta, raw);
+            classed(service, operation, code.as_deref(), message, status)
+        }
+    }
+}
+
+/// Lightsail's exception. Its bodies hold a finer `code` beside the `__type`, and the SDK takes the one for the other where
+/// no header says better: then what is not there, say, is not told from what is refused.
+fn exception(meta: &ErrorMetadata, raw: &HttpResponse) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(rename = "__type")]
+        exception: Option<String>,
+        code: Option<String>,
+    }
+    let body: Option<Body> = raw.body().bytes().and_then(|body| serde_json::from_slice(body).ok());
+    let (exception, finer) = body.map_or((None, None), |body| (body.exception, body.code));
+    let finer = finer.filter(|code| codes::finer(code));
+    finer.or(exception).or_else(|| meta.code().map(str::to_owned))
 }
 
 /// An answer that the SDK could not read: often not AppStream's own but that of something in front of it, in JSON.

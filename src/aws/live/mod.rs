@@ -1,19 +1,29 @@
 //! The real AWS, by AWS's own SDK: the only modules that name an `aws_sdk` crate.
 
 mod appstream;
+mod appstream_builders;
+mod appstream_list;
 mod appstream_read;
+mod appstream_stacks;
 mod appstream_write;
 mod errors;
 mod leave;
+mod lightsail;
+mod lightsail_read;
+mod lightsail_translate;
+mod lightsail_write;
 mod request;
 pub(super) mod sts;
 mod translate;
+mod translate_builder;
+mod translate_stack;
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 pub use appstream::AppStream;
+pub use lightsail::Lightsail;
 pub(super) use request::Way;
 
 /// One HTTPS client for all services and Regions: the trusted roots are loaded once, and connections are kept in one pool.
@@ -34,3 +44,7 @@ pub(super) fn https_client() -> SharedHttpClient {
 mod canned;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_builder;
+#[cfg(test)]
+mod tests_stack;

@@ -28,11 +28,11 @@ fn look(look: FleetLook) -> BTreeSet<FleetLook> {
 
 async fn observe(appstream: &AppStream, name: &str, looks: &BTreeSet<FleetLook>) -> Result<FleetState, AwsError> {
     let ask = Ask { looks, not_before: Timestamp::MIN, urgency: Urgency::Routine };
-    appstream.observe(&scope(), &fleet_object(name), ask).await
+    AwsPort::<FleetKind>::observe(appstream, &scope(), &fleet_object(name), ask).await
 }
 
 async fn send(appstream: &AppStream, call: &FleetCall) -> Result<Reply, AwsError> {
-    appstream.send(&scope(), call, Urgency::Routine).await
+    AwsPort::<FleetKind>::send(appstream, &scope(), call, Urgency::Routine).await
 }
 
 fn every_setting() -> FleetSettings {
@@ -560,7 +560,7 @@ async fn names_asked_for_together_are_asked_for_alone_when_aws_misses_one() {
         }
     });
     let names = |asked: &Asked| member(&asked.input, "Names").and_then(Value::as_array).map_or(0, Vec::len);
-    let fleets = appstream(&aws, true).source(&scope(), Urgency::Routine);
+    let fleets = appstream(&aws, true).source::<FleetFacts>(&scope(), Urgency::Routine);
     let found = fleets.named(["a", "b", "gone"].map(str::to_owned).to_vec()).await.unwrap();
     assert_eq!(found.into_keys().collect::<BTreeSet<_>>(), BTreeSet::from(["a".to_owned(), "b".to_owned()]));
     assert_eq!(aws.asked().iter().map(names).collect::<Vec<_>>(), [3, 1, 1, 1]);
@@ -586,7 +586,7 @@ async fn strays_are_what_nobody_claims_and_is_still_there() {
         _ => Answer::Cbor(200, map([("Tags", map([("k", "v".into())]))])),
     });
     let claimed = BTreeSet::from([arn("ours").parse().unwrap()]);
-    let strays = appstream(&aws, true).strays(&scope(), &claimed).await;
+    let strays = AwsPort::<FleetKind>::strays(&appstream(&aws, true), &scope(), &claimed).await;
     let stray = Stray { arn: arn("stray").parse().unwrap(), tags: [("k".to_owned(), "v".to_owned())].into() };
     assert_eq!(strays, Ok(vec![stray]));
 }

@@ -229,6 +229,7 @@ pub(super) fn unreadable(operation: &'static str, what: &str) -> AwsError {
     ours(operation, Class::Unavailable, "Unreadable", what)
 }
 
-fn timestamp(time: &DateTime) -> Option<Timestamp> {
+/// AWS's time as ours; `None` for what no calendar has.
+pub(super) fn timestamp(time: &DateTime) -> Option<Timestamp> {
     Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }

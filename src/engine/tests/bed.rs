@@ -17,6 +17,8 @@ use crate::api::common::PendingChange;
 use crate::api::{Arn, FINALIZER};
 use crate::aws::accounts::ScopeError;
 use crate::aws::{Ask, AwsError, Stray};
+use crate::engine::port::{SecretError, SecretSight};
+use crate::plan::secret::{SecretFacts, SecretWrite};
 use crate::plan::{
     Allow, Beside, Call, Class, Face, Input, KeyFound, KeyRef, KeySource, Neighbour, Next, Plan, Reply, Seen,
 };
@@ -165,6 +167,8 @@ pub fn id(name: &str) -> Id {
     Id { namespace: "ns".into(), name: name.into() }
 }
 
+type Change = Box<dyn FnOnce(&mut Thing)>;
+
 /// An API server for one kind. Clones are the same one.
 #[derive(Clone, Default)]
 pub struct Port(Arc<Mutex<Store>>);
@@ -267,7 +271,7 @@ impl Port {
 impl<const GUEST: bool> KubePort<Plain<GUEST>> for Port {
     async fn perform(&self, effect: KubeEffect<Plain<GUEST>>) -> Result<Option<Arc<Thing>>, KubeError> {
         let mut store = lock(&self.0);
-        let (given, change): (Arc<Thing>, Box<dyn FnOnce(&mut Thing)>) = match effect {
+        let (given, change): (Arc<Thing>, Change) = match effect {
             KubeEffect::Read(id) => return Ok(store.objects.get(&id).cloned().map(Arc::new)),
             KubeEffect::Guard(given) => (given, Box::new(|o| o.metadata.finalizers = Some(vec![FINALIZER.into()]))),
             KubeEffect::Release(given) => (given, Box::new(|o| o.metadata.finalizers = None)),
@@ -300,6 +304,20 @@ impl<const GUEST: bool> KubePort<Plain<GUEST>> for Port {
             Some(KeyFound::Unknown) => std::future::pending().await,
             found => found.unwrap_or(KeyFound::Absent),
         }
+    }
+
+    // No object here keeps a Secret.
+    async fn write_secret(
+        &self,
+        _: &str,
+        _: Option<&Thing>,
+        _: &SecretWrite,
+    ) -> Result<Option<SecretFacts>, SecretError> {
+        Err(SecretError::unavailable("no object here keeps a Secret"))
+    }
+
+    fn secrets(&self, _: &str) -> BoxStream<'static, SecretSight> {
+        stream::pending().boxed()
     }
 }
 

@@ -380,6 +380,7 @@ fn hopeless(failure: &Failure<FleetKind>) -> bool {
     match failure.class {
         Class::Rejected => true,
         Class::QuotaExceeded
+        | Class::AccountPending
         | Class::AccessDenied
         | Class::NotFound
         | Class::AlreadyExists

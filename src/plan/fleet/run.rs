@@ -318,7 +318,7 @@ impl Draft<'_> {
                 return self.take(step);
             }
             (Next::Wait(_) | Next::Settled(_), Some(_) | None) => {}
-            (Next::Send(_) | Next::Look(_) | Next::Release, _) => {}
+            (Next::Send(_) | Next::Keep(_) | Next::Look(_) | Next::Release, _) => {}
         }
         let changes = self.changes();
         let report = Report {

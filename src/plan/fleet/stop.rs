@@ -191,7 +191,7 @@ fn closing(wanted: &Wanted<'_>, facts: &FleetFacts, input: &Input<'_, FleetKind>
         Class::NotFound | Class::AlreadyExists | Class::InUse | Class::QuotaExceeded | Class::AccessDenied => {
             f.at > f.since || elapsed(f.since, input.now) >= REFUSED
         }
-        Class::Throttled | Class::Busy | Class::Unavailable | Class::NotSent => lasting(f),
+        Class::Throttled | Class::Busy | Class::AccountPending | Class::Unavailable | Class::NotSent => lasting(f),
     });
     let capacity = &facts.capacity;
     let free = match zero.desired_sessions {

@@ -359,13 +359,7 @@ impl Bed {
 
 /// `StopFleet`, `Wait`, `Settled`…
 pub fn word(next: &Next<FleetKind>) -> String {
-    match next {
-        Next::Look(_) => "Look".into(),
-        Next::Send(call) => call.operation().into(),
-        Next::Wait(_) => "Wait".into(),
-        Next::Settled(_) => "Settled".into(),
-        Next::Release => "Release".into(),
-    }
+    next.word().into()
 }
 
 pub fn shown(plan: &Plan<FleetKind>) -> (String, String, Vec<String>) {

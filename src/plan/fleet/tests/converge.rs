@@ -43,6 +43,7 @@ pub fn drive(bed: &mut Bed, age: Age) -> (Vec<String>, String) {
             Next::Settled(_) => return (sent, format!("{headline} {reason}")),
             Next::Release => return (sent, "Released".into()),
             Next::Look(_) => unreachable!("a pass ends with no look"),
+            Next::Keep(_) => unreachable!("a fleet keeps no Secret"),
         }
         pass_time(bed, moved);
     }

@@ -108,6 +108,7 @@ fn laws(bed: &Bed, pass: &Pass, moment: Moment) -> Vec<&'static str> {
         }
         Next::Settled(Some(at)) => law(*at > bed.now, "a settled plan looks ahead"),
         Next::Send(call) => send(bed, pass, call, moment, manage, &mut law),
+        Next::Keep(_) => law(false, "a fleet keeps no Secret"),
         Next::Look(_) | Next::Settled(None) | Next::Release => {}
     }
     broken

@@ -1,0 +1,300 @@
+//! Lightsail as the engine sees it: what AWS says about an instance, and one write at a time.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_lightsail::Client;
+use futures::FutureExt;
+use jiff::Timestamp;
+
+use super::errors::ours;
+use super::leave::AskLeave;
+use super::lightsail_read::{self as read, Instances};
+use super::lightsail_write as write;
+use super::request::Way;
+use crate::api::instance::AutoSnapshotsOnDelete;
+use crate::api::{Arn, Instance, LightsailName};
+use crate::aws::accounts::{Accounts, ScopeError};
+use crate::aws::batch::{Clock, Shared, age, lock, strictly};
+use crate::aws::codes::Service;
+use crate::aws::gate::Urgency;
+use crate::aws::listing::Listings;
+use crate::aws::{Ask, AwsError, AwsPort, Leave, Reply, Stray};
+use crate::plan::instance::{
+    Catalogue, InstanceCall, InstanceFacts, InstanceKind, InstanceLook, InstanceState, StaticIpFacts,
+};
+use crate::plan::tags::Tagged;
+use crate::plan::{Call, Class, Scope};
+
+/// What nobody asked for during this time is forgotten: three times the hour that a catalogue lasts.
+const UNUSED_AFTER: Duration = Duration::from_secs(3 * 3600);
+/// How often forgetting is thought of.
+const EVICT_EVERY: Duration = Duration::from_secs(600);
+/// How long a Region's catalogue is shared: AWS changes it a few times a year, and a create that rests on an older one is
+/// refused by AWS itself.
+const CATALOGUE_LASTS: Duration = Duration::from_secs(3600);
+
+/// Static IPs of a place, by name.
+type StaticIps = Arc<BTreeMap<String, StaticIpFacts>>;
+
+/// The way to Lightsail for every account and Region.
+pub struct Lightsail {
+    accounts: Arc<Accounts>,
+    leave: Arc<dyn Leave>,
+    clock: Clock,
+    clients: Mutex<HashMap<Place, Client>>,
+    instances: Listings<Place, InstanceFacts>,
+    static_ips: Shared<Place, StaticIps>,
+    catalogues: Shared<Place, Arc<Catalogue>>,
+    evicted: Mutex<Timestamp>,
+}
+
+/// An account and Region.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Place {
+    account: Arc<str>,
+    region: Arc<str>,
+}
+
+impl Lightsail {
+    /// A way that has seen nothing yet.
+    pub fn new(accounts: Arc<Accounts>, leave: Arc<dyn Leave>) -> Self {
+        let clock = strictly(accounts.clock());
+        let now = clock();
+        Self {
+            accounts,
+            leave,
+            clients: Mutex::default(),
+            instances: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
+            static_ips: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
+            catalogues: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
+            evicted: Mutex::new(now),
+            clock,
+        }
+    }
+
+    async fn look(
+        &self,
+        scope: &Scope,
+        object: &Instance,
+        Ask { looks, not_before, urgency }: Ask<'_, InstanceLook>,
+    ) -> Result<InstanceState, AwsError> {
+        self.evict();
+        let name = aws_name(object)?;
+        let place = Place::of(scope);
+        let source = self.source(scope, urgency);
+        let (client, way) = (&source.client, &source.way);
+
+        let instance = async {
+            // What is to be written to is read by name, now: its tags say whose it is.
+            let (since, lane) = match looks.contains(&InstanceLook::Anew) {
+                true => (not_before.max((self.clock)()), Urgency::Urgent),
+                false => (not_before, urgency),
+            };
+            let known = self.instances.one(&place, name.as_str(), since, lane, &source).await?;
+            match known.value.is_none() && existed(object) {
+                // Pages are no snapshot: an instance deleted meanwhile may shift another out of every page. What was there,
+                // or may have been made, is gone only when a question for its name alone says so.
+                true => self.instances.one(&place, name.as_str(), (self.clock)(), Urgency::Urgent, &source).await,
+                false => Ok(known),
+            }
+        };
+        let static_ips = async {
+            match concerns_static_ips(object) {
+                true => self.static_ips(client, way, &place, not_before).await.map(Some),
+                false => Ok(None),
+            }
+        };
+        let catalogue = async {
+            match looks.contains(&InstanceLook::Catalogue) {
+                true => self.catalogue(client, way, &place).await.map(Some),
+                false => Ok(self.catalogues.latest(&place).map(|latest| Arc::clone(&latest.value))),
+            }
+        };
+        let creates = async {
+            match looks.contains(&InstanceLook::Operations) {
+                true => read::creates(client, way, &name).await.map(Some),
+                false => Ok(None),
+            }
+        };
+        let auto_snapshots = async {
+            match (looks.contains(&InstanceLook::AutoSnapshots), object.spec.auto_snapshots_on_delete) {
+                (true, AutoSnapshotsOnDelete::Wait) => read::auto_snapshots(client, way, &name).await.map(Some),
+                (true, AutoSnapshotsOnDelete::Delete) => Ok(Some(Vec::new())),
+                (false, AutoSnapshotsOnDelete::Wait | AutoSnapshotsOnDelete::Delete) => Ok(None),
+            }
+        };
+        let (known, static_ips, catalogue, creates, auto_snapshots) =
+            futures::try_join!(instance, static_ips, catalogue, creates, auto_snapshots)?;
+
+        let began = self.shown(known.began);
+        let instance = known.value.as_deref().cloned();
+        let tags = instance.as_ref().map(|instance| Tagged { began, tags: instance.tags.clone() });
+        Ok(InstanceState { began, instance, tags, static_ips, catalogue, creates, auto_snapshots })
+    }
+
+    async fn write(&self, scope: &Scope, call: &InstanceCall, urgency: Urgency) -> Result<Reply, AwsError> {
+        let place = Place::of(scope);
+        let client = self.client(scope, &place);
+        let way = self.way(scope, urgency);
+        let result = write::send(&client, &way, call).await;
+        // Whether or not it was applied, what was read before it is no longer the last word.
+        let wrote = |name: &LightsailName, there| self.instances.wrote(&place, name.as_str(), there);
+        match call {
+            InstanceCall::Create(create) => wrote(&create.name, Some(result.is_ok())),
+            InstanceCall::Delete { name, .. } => wrote(name, Some(false)),
+            InstanceCall::Start { name, .. }
+            | InstanceCall::Stop(name)
+            | InstanceCall::Tag { name, .. }
+            | InstanceCall::Untag { name, .. }
+            | InstanceCall::PutPorts { name, .. }
+            | InstanceCall::SetIpAddressType { name, .. }
+            | InstanceCall::UpdateMetadataOptions { name, .. }
+            | InstanceCall::EnableAutoSnapshot { name, .. }
+            | InstanceCall::DisableAutoSnapshot(name)
+            | InstanceCall::AttachStaticIp { name, .. } => wrote(name, None),
+            // Read anew for who has written; the instance that had the address shows it at its own next look.
+            InstanceCall::AllocateStaticIp(_) | InstanceCall::DetachStaticIp(_) | InstanceCall::ReleaseStaticIp(_) => {}
+        }
+        audit(scope, call, &result);
+        result
+    }
+
+    async fn static_ips(
+        &self,
+        client: &Client,
+        way: &Way,
+        place: &Place,
+        not_before: Timestamp,
+    ) -> Result<StaticIps, AwsError> {
+        let read = || {
+            let (client, way) = (client.clone(), way.clone());
+            async move { read::static_ips(&client, &way).await.map(Arc::new) }.boxed()
+        };
+        Ok(Arc::clone(&self.static_ips.since(place, not_before, read).await?.value))
+    }
+
+    async fn catalogue(&self, client: &Client, way: &Way, place: &Place) -> Result<Arc<Catalogue>, AwsError> {
+        let now = (self.clock)();
+        let not_before = now.checked_sub(CATALOGUE_LASTS).unwrap_or(now);
+        let read = || {
+            let (client, way, region) = (client.clone(), way.clone(), Arc::clone(&place.region));
+            let began = self.shown((self.clock)());
+            async move { read::catalogue(&client, &way, &region, began).await.map(Arc::new) }.boxed()
+        };
+        Ok(Arc::clone(&self.catalogues.since(place, not_before, read).await?.value))
+    }
+
+    fn client(&self, scope: &Scope, place: &Place) -> Client {
+        let mut clients = lock(&self.clients);
+        if let Some(client) = clients.get(place) {
+            return client.clone();
+        }
+        let config = aws_sdk_lightsail::config::Builder::from(&self.accounts.config(&scope.region))
+            .interceptor(AskLeave(Arc::clone(&self.leave)))
+            .build();
+        let client = Client::from_conf(config);
+        clients.insert(place.clone(), client.clone());
+        client
+    }
+
+    fn source(&self, scope: &Scope, urgency: Urgency) -> Instances {
+        Instances { client: self.client(scope, &Place::of(scope)), way: self.way(scope, urgency) }
+    }
+
+    fn way(&self, scope: &Scope, urgency: Urgency) -> Way {
+        Way::new(self.accounts.gate(), Service::Lightsail, &scope.account, scope.region.as_str(), urgency)
+    }
+
+    /// A time of the strictly increasing clock as everybody else's clock shows it: never in the future.
+    fn shown(&self, time: Timestamp) -> Timestamp {
+        time.min((self.accounts.clock())())
+    }
+
+    fn evict(&self) {
+        let now = (self.clock)();
+        {
+            let mut evicted = lock(&self.evicted);
+            if age(*evicted, now) < EVICT_EVERY {
+                return;
+            }
+            *evicted = now;
+        }
+        self.instances.evict();
+        self.static_ips.evict();
+        self.catalogues.evict();
+    }
+}
+
+impl AwsPort<InstanceKind> for Lightsail {
+    async fn scope(&self, object: &Instance) -> Result<Scope, ScopeError> {
+        let common = &object.spec.common;
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        self.accounts.resolve(namespace, common.account.as_ref(), common.region.as_ref()).await
+    }
+
+    async fn observe(
+        &self,
+        scope: &Scope,
+        object: &Instance,
+        ask: Ask<'_, InstanceLook>,
+    ) -> Result<InstanceState, AwsError> {
+        // Boxed: the futures of several SDK calls lie in it, and whoever awaits it should not carry them on its stack.
+        Box::pin(self.look(scope, object, ask)).await
+    }
+
+    async fn send(&self, scope: &Scope, call: &InstanceCall, urgency: Urgency) -> Result<Reply, AwsError> {
+        Box::pin(self.write(scope, call, urgency)).await
+    }
+
+    async fn strays(&self, scope: &Scope, claimed: &BTreeSet<Arn>) -> Result<Vec<Stray>, AwsError> {
+        let source = self.source(scope, Urgency::Routine);
+        let all = self.instances.all(&Place::of(scope), (self.clock)(), &source).await?;
+        let unclaimed = all.value.items.values().filter(|instance| !claimed.contains(&instance.arn));
+        Ok(unclaimed.map(|one| Stray { arn: one.arn.clone(), tags: one.tags.clone() }).collect())
+    }
+}
+
+impl Place {
+    fn of(scope: &Scope) -> Self {
+        Self { account: scope.account.as_str().into(), region: scope.region.as_str().into() }
+    }
+}
+
+fn aws_name(object: &Instance) -> Result<LightsailName, AwsError> {
+    if let Some(name) = &object.spec.name {
+        return Ok(name.clone());
+    }
+    let name = object.metadata.name.clone().unwrap_or_default();
+    LightsailName::try_from(name)
+        .map_err(|ill_formed| ours("GetInstance", Class::Rejected, "InvalidName", &ill_formed.to_string()))
+}
+
+fn existed(object: &Instance) -> bool {
+    object.status.as_ref().is_some_and(|status| status.arn.is_some() || status.internal.intent.is_some())
+}
+
+/// Whether the object has, or had, to do with a static IP: all others need not know what there is.
+fn concerns_static_ips(object: &Instance) -> bool {
+    let stamped = object.status.as_ref().is_some_and(|status| !status.internal.applied.static_ips.is_empty());
+    object.spec.static_ip.is_some() || stamped
+}
+
+/// One line for every write: joins the object (in the span of its pass) with CloudTrail (by the request id).
+fn audit(scope: &Scope, call: &InstanceCall, result: &Result<Reply, AwsError>) {
+    let (outcome, request_id) = match result {
+        Ok(reply) => ("ok", reply.request_id.as_deref()),
+        Err(error) => (error.code.as_str(), error.request_id.as_deref()),
+    };
+    tracing::info!(
+        target: "windlass::audit",
+        operation = call.operation(),
+        resource = write::resource(call),
+        account = scope.account,
+        region = scope.region.as_str(),
+        request_id = request_id.unwrap_or_default(),
+        outcome,
+        "aws write"
+    );
+}
