@@ -115,6 +115,13 @@ impl Bed {
         bed
     }
 
+    /// A client for somebody without any right of their own.
+    pub async fn person(&self, name: &str) -> Client {
+        let config =
+            kube::Config::from_custom_kubeconfig(self.control_plane.user(name, &[]), &Default::default()).await;
+        Client::try_from(config.unwrap()).unwrap()
+    }
+
     /// Makes a namespace.
     pub async fn namespace(&self, name: &str) {
         let namespace = json!({ "metadata": { "name": name } });

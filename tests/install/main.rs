@@ -283,6 +283,24 @@ async fn people_have_the_rights_of_their_role_and_the_operator_none_elsewhere() 
         let may = bed.may(who, namespace, verb, (group, resource)).await;
         assert_eq!(may, expected, "{who} {verb} {resource} in {namespace}");
     }
+    // A namespace's own admin lets the operator read what objects name there.
+    let binding = json!({
+        "metadata": { "name": "windlass-secrets" },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "windlass-secrets" },
+        "subjects": [{ "kind": "ServiceAccount", "name": RELEASE, "namespace": NAMESPACE }],
+    });
+    let path = "/apis/rbac.authorization.k8s.io/v1/namespaces/team-a/rolebindings";
+    let (editor, owner) = (bed.person("edit").await, bed.person("admin").await);
+    let words = refusal(ask(&editor, "POST", path, Some(&binding)).await);
+    assert!(words.contains("cannot create resource \"rolebindings\""), "{words}");
+    ask(&owner, "POST", path, Some(&binding)).await.unwrap();
+    for (namespace, expected) in [("team-a", true), ("team-b", false)] {
+        for resource in ["secrets", "configmaps"] {
+            until_so("the right", async || bed.may(&operator, namespace, "get", ("", resource)).await == expected)
+                .await;
+            assert!(!bed.may(&operator, namespace, "list", ("", resource)).await);
+        }
+    }
     // In the namespace that it watches, it serves.
     let pod = bed.pod_of(&bed.deployment().await, "only").await;
     until("it is ready", || pod.ask("/readyz").is_ok()).await;
