@@ -18,6 +18,7 @@ demo: build ## Watch fleets live on a real API server and a simulated AWS (KEEP=
 test: preflight-python control-plane .venv/.installed ## Run every test: Rust, then botocore and the aws CLI against the simulator
 	cargo test $(CARGO_FLAGS) --workspace
 	WINDLASS_SIMULATOR=$(abspath $(TARGET))/debug/windlass-simulator .venv/bin/pytest -q $(BOTOCORE)
+	.venv/bin/pytest -q deploy/argocd
 
 test-install: build control-plane ## Install the charts with Helm 3 and 4 on a real API server (builds Helm at first: about 4 minutes)
 	cargo test $(CARGO_FLAGS) --workspace --test install -- --ignored --test-threads=2
@@ -43,7 +44,8 @@ crds: build ## Write crds/, and the chart's copy of it, from the types
 	$(TARGET)/debug/windlass crds --dir crds
 	$(TARGET)/debug/windlass crds --dir charts/windlass-crds/files
 
-charts: build ## Write the chart's README and the golden files of what Helm renders
+charts: build ## Write the chart's README, the golden files of what Helm renders, and the scripts for Argo CD
+	python3 deploy/argocd/generate.py
 	WINDLASS_WRITE=1 cargo test $(CARGO_FLAGS) --workspace --test install -- --ignored render_the_golden
 	WINDLASS_WRITE=1 cargo test $(CARGO_FLAGS) --workspace --test charts made_from_the_values
 
@@ -67,7 +69,7 @@ preflight:
 preflight-python:
 	@testbed/preflight.sh python
 
-.venv/.installed: $(BOTOCORE)/requirements.txt
+.venv/.installed: $(BOTOCORE)/requirements.txt deploy/argocd/requirements.txt
 	python3 -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(addprefix -r ,$^)
 	touch $@
