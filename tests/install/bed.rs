@@ -50,6 +50,12 @@ impl Said {
         self
     }
 
+    /// Runs in this folder.
+    pub fn current_dir(&mut self, folder: &Path) -> &mut Self {
+        self.0.current_dir(folder);
+        self
+    }
+
     /// More arguments.
     pub fn args(&mut self, arguments: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> &mut Self {
         self.0.args(arguments);
@@ -140,11 +146,13 @@ impl Bed {
         Said(command)
     }
 
-    /// `helm upgrade --install` of one of our charts, with what its pods need here.
+    /// One of our charts, installed or upgraded by the line that the README's "Install" has for it, with what its pods need here.
     pub fn install(&self, helm: &Path, chart: &str, more: &[&str]) -> Said {
         let mut command = self.helm(helm);
-        command.args(["upgrade", "--install", chart]).arg(repository().join("charts").join(chart));
-        command.args(["--namespace", NAMESPACE]);
+        let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+        let begins = format!("helm upgrade --install {chart} charts/{chart} --namespace {NAMESPACE} ");
+        let line = readme.lines().find(|line| line.starts_with(&begins)).unwrap_or_else(|| panic!("no line {begins}"));
+        command.current_dir(repository()).args(line.split(' ').skip(1));
         if chart == "windlass" {
             let mut env = String::from("env=[");
             for (name, value) in [
