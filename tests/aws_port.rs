@@ -20,6 +20,7 @@ use windlass::aws::gate::{Gate, Limits, Unobserved, Urgency};
 use windlass::aws::live::AppStream;
 use windlass::aws::{Ask, AwsError, AwsPort, Leave, Reply};
 use windlass::plan::fleet::*;
+use windlass::plan::looked::Looked;
 use windlass::plan::{Class, Scope};
 
 const ACCOUNT: &str = "123456789012";
@@ -177,11 +178,12 @@ async fn a_fleet_lives_and_dies_through_the_port() {
     assert!(bench.world.associate("life", "desk"));
     let session = bench.world.open_session("desk", "life", "alice", AuthenticationType::Saml).unwrap();
     let busy = bench.now("life", &[FleetLook::Sessions]).await;
-    assert_eq!(busy.stacks, Some(vec![AssociatedStack { name: "desk".parse().unwrap() }]));
-    let ids: Vec<String> = busy.sessions.unwrap().into_iter().map(|session| session.id).collect();
+    assert_eq!(busy.stacks, Some(Looked::Found(vec![AssociatedStack { name: "desk".parse().unwrap() }])));
+    let Some(Looked::Found(sessions)) = busy.sessions else { panic!("{:?}", busy.sessions) };
+    let ids: Vec<String> = sessions.into_iter().map(|session| session.id).collect();
     assert_eq!(ids, std::slice::from_ref(&session.0));
     bench.world.end_session(&session);
-    assert_eq!(bench.now("life", &[FleetLook::Sessions]).await.sessions, Some(vec![]));
+    assert_eq!(bench.now("life", &[FleetLook::Sessions]).await.sessions, Some(Looked::Found(vec![])));
 
     bench.send(FleetCall::Stop(name())).await.unwrap();
     tokio::time::sleep(Duration::from_secs(6 * 60)).await;

@@ -25,6 +25,11 @@ pub struct Refusal {
 impl Refusal {
     /// What is said of it: nothing is done that rests on what cannot be seen.
     pub fn verdict(&self) -> Verdict {
-        Verdict::Working(Waiting::AccessDenied, format!("{}: {}: {}", self.operation, self.code, self.message))
+        Verdict::Working(Waiting::AccessDenied, self.text())
+    }
+
+    /// It in one line.
+    pub fn text(&self) -> String {
+        format!("{}: {}: {}", self.operation, self.code, self.message)
     }
 }

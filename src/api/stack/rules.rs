@@ -74,10 +74,10 @@ pub const AGENT_ACCESS: [Rule; 1] = [require(
 pub const URL: [Rule; 1] =
     [form("self.matches('^https?://[^ ]+$')", "this is not a URL, which looks like https://example.com/goodbye")];
 
-/// A pattern of URLs (`UrlPattern` in the AppStream API model).
+/// A pattern of URLs: all that `UrlPattern` has taken in any AppStream API model (`*` alone is refused by the latest).
 pub const URL_PATTERN: [Rule; 1] = [form(
-    "self.matches('^([*]|https?://[^ ,;]+)$')",
-    "a URL pattern is `*`, or begins with http:// or https:// and has no space, comma or semicolon",
+    "self.matches('^([*]|((https?|ftp|sftp)://|mailto:)[^ ,;]+)$')",
+    "a URL pattern begins with https://, http://, ftp://, sftp:// or mailto: and has no space, comma or semicolon, such as https://*.example.com/*",
 )];
 
 /// A domain that may embed a session (`EmbedHostDomain` in the AppStream API model).

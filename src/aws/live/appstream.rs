@@ -128,17 +128,19 @@ impl AppStream {
             if fleet.is_none() || !(sessions_too || looks.contains(&FleetLook::Stacks)) {
                 return Ok((None, None));
             }
-            let stacks = read::stacks(client, way, &name).await?;
-            let sessions = match sessions_too {
-                true => Some(read::sessions(client, way, &name, &stacks).await?),
-                false => None,
+            let stacks = looked(read::stacks(client, way, &name).await)?;
+            let sessions = match (&stacks, sessions_too) {
+                (Looked::Found(stacks), true) => Some(looked(read::sessions(client, way, &name, stacks).await)?),
+                // Whoever may not see the stacks cannot ask for their sessions.
+                (Looked::Refused(refusal), true) => Some(Looked::Refused(refusal.clone())),
+                (Looked::Found(_) | Looked::Refused(_), false) => None,
             };
             Ok((Some(stacks), sessions))
         };
         let applications = async {
             match fleet {
                 Some(_) if looks.contains(&FleetLook::Applications) => {
-                    read::applications(client, way, &name).await.map(Some)
+                    looked(read::applications(client, way, &name).await).map(Some)
                 }
                 _ => Ok(None),
             }

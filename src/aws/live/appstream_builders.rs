@@ -60,6 +60,8 @@ impl AppStream {
             .map_err(|ill_formed| ours("DescribeImageBuilders", Class::Rejected, "InvalidName", &ill_formed))?;
         let place = Place::of(scope);
         let source = self.source::<BuilderFacts>(scope, urgency);
+        // Tags are read before a write: what it is at must be as new, for it may have begun to make an image.
+        let not_before = if looks.contains(&BuilderLook::Tags) { not_before.max((self.clock)()) } else { not_before };
         let known = one(&self.builders, &place, &name, not_before, existed(object), (&source, &self.clock)).await?;
         let builder = known.value.as_deref();
         if builder.is_none() {

@@ -19,6 +19,7 @@ use crate::aws::listing::Source;
 use crate::aws::{Ask, AwsError, AwsPort, Reply, Stray};
 use crate::plan::Class;
 use crate::plan::fleet::*;
+use crate::plan::looked::{Looked, Refusal};
 
 const NO_LOOKS: BTreeSet<FleetLook> = BTreeSet::new();
 
@@ -428,6 +429,27 @@ fn session(id: &str, state: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_look_that_is_refused_blinds_nothing_but_itself() {
+    for refused in ["ListAssociatedStacks", "DescribeSessions", "DescribeApplicationFleetAssociations"] {
+        let aws = Canned::new(move |asked| match asked.operation.as_str() {
+            operation if operation == refused => error(400, "AccessDeniedException", "not you"),
+            "DescribeFleets" => Answer::Cbor(200, map([("Fleets", list([plain_fleet("design")]))])),
+            "ListAssociatedStacks" => Answer::Cbor(200, map([("Names", list(["one".into()]))])),
+            _ => Answer::Cbor(200, map([])),
+        });
+        let looks = [FleetLook::Sessions, FleetLook::Applications].into();
+        let state = observe(&appstream(&aws, true), "design", &looks).await.unwrap();
+        assert!(state.fleet.is_some());
+        let (code, message) = ("AccessDeniedException".to_owned(), "not you".to_owned());
+        let refusal = Refusal { operation: refused, code, message };
+        let applications = refused == "DescribeApplicationFleetAssociations";
+        assert_eq!(state.applications == Some(Looked::Refused(refusal.clone())), applications, "{refused}");
+        assert_eq!(state.sessions == Some(Looked::Refused(refusal.clone())), !applications, "{refused}");
+        assert_eq!(state.stacks == Some(Looked::Refused(refusal)), refused == "ListAssociatedStacks", "{refused}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn sessions_of_every_stack_and_authentication_type_are_counted_once() {
     let aws = Canned::new(|asked| {
         let text = |key: &str| member(&asked.input, key).and_then(Value::as_text);
@@ -454,10 +476,10 @@ async fn sessions_of_every_stack_and_authentication_type_are_counted_once() {
     let seen = observe(&appstream, "design", &look(FleetLook::Sessions)).await;
     let state = seen.unwrap();
     let stacks = ["one", "two"].map(|name| AssociatedStack { name: name.parse().unwrap() });
-    assert_eq!(state.stacks, Some(stacks.to_vec()));
+    assert_eq!(state.stacks, Some(Looked::Found(stacks.to_vec())));
     let started = Some(Timestamp::from_second(1_700_000_000).unwrap());
     let sessions = ["ad-1", "api-1", "saml-1", "saml-2"].map(|id| SessionFacts { id: id.to_owned(), started });
-    assert_eq!(state.sessions, Some(sessions.to_vec()));
+    assert_eq!(state.sessions, Some(Looked::Found(sessions.to_vec())));
     let asked: BTreeSet<_> = aws
         .asked()
         .into_iter()

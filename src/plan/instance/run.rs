@@ -191,11 +191,12 @@ impl Draft<'_> {
 
     fn finish(self, next: Next<InstanceKind>, verdict: Verdict, news: Vec<News>) -> Plan<InstanceKind> {
         let changes = self.changes();
+        let earlier = shown::earlier(self.input.object).arn.clone();
         let report = Report {
             shown: Shown { power: Some(self.power()) },
             changes,
+            arn: self.internal.intent.is_none().then(|| self.facts.arn.clone()).or(earlier),
             stamps: self.internal,
-            arn: Some(self.facts.arn.clone()),
             ..Report::new(self.input, Known::There(self.facts), verdict)
         };
         Plan { next, status: report.status(), news }

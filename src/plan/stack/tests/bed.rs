@@ -143,10 +143,6 @@ impl Bed {
         self.object.status.get_or_insert_default().internal.applied.fleet = Some(fleet(name));
         self.joined_to(name)
     }
-    pub fn gone(mut self) -> Self {
-        self.aws = None;
-        self
-    }
     pub fn new_object(mut self) -> Self {
         (self.aws, self.object.status) = (None, None);
         self
@@ -293,7 +289,10 @@ impl Bed {
         let mut sent = Vec::new();
         loop {
             let pass = self.pass();
-            let Next::Send(call) = pass.plan.next.clone() else { return (sent, pass, self) };
+            let Next::Send(call) = pass.plan.next.clone() else {
+                self.object.status = Some(pass.plan.status.clone());
+                return (sent, pass, self);
+            };
             sent.push(call.operation().to_owned());
             assert!(sent.len() < 20, "never ends: {sent:?}");
             self.obey(&pass, &call);
