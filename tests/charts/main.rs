@@ -35,7 +35,7 @@ fn every_kind_and_no_other_has_rights_for_the_operator_and_for_people_and_is_pro
         let definition = serde_json::to_value(&definition.spec).unwrap();
         let kind = (text(&definition["group"]), text(&definition["names"]["plural"]));
         let version = &definition["versions"][0];
-        if !version.pointer("/schema/openAPIV3Schema/properties/spec/properties/deletionProtection").is_none() {
+        if version.pointer("/schema/openAPIV3Schema/properties/spec/properties/deletionProtection").is_some() {
             protected.insert(kind.clone());
         }
         if !version["subresources"]["scale"].is_null() {
