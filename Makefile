@@ -2,7 +2,7 @@
 # All builds share one target folder and one feature set (--workspace), so that no crate is compiled twice.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint crds control-plane build preflight preflight-python
+.PHONY: help demo test test-install e2e bench lint crds charts image control-plane build preflight preflight-python
 
 # --locked in CI: a build must not change Cargo.lock there.
 CARGO_FLAGS ?=
@@ -10,7 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BOTOCORE := simulator/tests/botocore
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## Watch fleets live on a real API server and a simulated AWS (KEEP=1 leaves it running)
 	$(TARGET)/debug/testbed demo
@@ -18,6 +18,13 @@ demo: build ## Watch fleets live on a real API server and a simulated AWS (KEEP=
 test: preflight-python control-plane .venv/.installed ## Run every test: Rust, then botocore and the aws CLI against the simulator
 	cargo test $(CARGO_FLAGS) --workspace
 	WINDLASS_SIMULATOR=$(abspath $(TARGET))/debug/windlass-simulator .venv/bin/pytest -q $(BOTOCORE)
+	.venv/bin/pytest -q deploy/argocd
+
+test-install: build control-plane ## Install the charts with Helm 3 and 4 on a real API server (builds Helm at first: about 4 minutes)
+	cargo test $(CARGO_FLAGS) --workspace --test install -- --ignored --test-threads=2
+
+e2e: build ## Play on the real nodes of KUBECONFIG: install, fail over, upgrade, uninstall (its settings: tests/e2e/run)
+	tests/e2e/run
 
 bench: preflight ## Measure the release build: prints one table (BENCH_N=2000 adds a size, BENCH_WRITE=1 writes docs/performance.md)
 	cargo build $(CARGO_FLAGS) --workspace --bins --release
@@ -33,8 +40,22 @@ lint: preflight ## Check format, clippy with warnings denied, and the dependency
 	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
 	else echo "lint: cargo-deny is not installed, so licenses and sources are left to CI (cargo install cargo-deny)"; fi
 
-crds: build ## Write crds/ from the types
+crds: build ## Write crds/, and the chart's copy of it, from the types
 	$(TARGET)/debug/windlass crds --dir crds
+	$(TARGET)/debug/windlass crds --dir charts/windlass-crds/files
+
+charts: build ## Write the chart's README, the golden files of what Helm renders, and the scripts for Argo CD
+	python3 deploy/argocd/generate.py
+	WINDLASS_WRITE=1 cargo test $(CARGO_FLAGS) --workspace --test install -- --ignored render_the_golden
+	WINDLASS_WRITE=1 cargo test $(CARGO_FLAGS) --workspace --test charts made_from_the_values
+
+# CONTAINER builds it: docker, podman or buildah.
+CONTAINER ?= docker
+IMAGE ?= ghcr.io/windlass-dev/windlass:$(VERSION)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
+
+image: ## Build the operator's image for this machine's platform (CONTAINER=docker|podman|buildah, IMAGE=name:tag)
+	$(CONTAINER) build --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) .
 
 control-plane: build ## Build etcd, kube-apiserver, kube-controller-manager and kubectl into the cache, if they are not there
 	@$(TARGET)/debug/testbed control-plane
@@ -48,7 +69,7 @@ preflight:
 preflight-python:
 	@testbed/preflight.sh python
 
-.venv/.installed: $(BOTOCORE)/requirements.txt
+.venv/.installed: $(BOTOCORE)/requirements.txt deploy/argocd/requirements.txt
 	python3 -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(addprefix -r ,$^)
 	touch $@

@@ -14,14 +14,17 @@ mod certs;
 mod control_plane;
 mod crds;
 mod daemon;
+mod helm;
 pub mod http;
 mod kubeconfig;
 mod scratch;
 pub mod simulator;
+mod source;
 
 pub use binaries::{Binaries, version};
 pub use control_plane::{ControlPlane, Options};
 pub use daemon::{Daemon, free_port};
+pub use helm::Helm;
 pub use scratch::{Scratch, target_folder};
 
 /// Ends the test with `doing` and the error's whole chain, as a failed assertion would.

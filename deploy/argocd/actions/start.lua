@@ -1,0 +1,3 @@
+-- Argo CD's self-heal puts back what Git says: change it there, too, if it is to stay.
+obj.spec.desiredState = "Running"
+return obj
