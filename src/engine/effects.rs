@@ -61,7 +61,11 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         };
         match self.engine.parts().stage.play(|| "aws observe".into(), false, timed).await {
             Ok((scope, state)) => {
-                self.memory(|memory| memory.read_failure = None);
+                self.memory(|memory| {
+                    if let Some(failure) = memory.read_failure.take() {
+                        memory.since.remove(&failure.operation);
+                    }
+                });
                 (Some(scope), Seen::Found(state))
             }
             Err(ScopeError::Aws(error)) => {
@@ -95,6 +99,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                     memory.last_sent = Some((call.clone(), ended));
                     memory.lagged = 0;
                     memory.write_failure = None;
+                    memory.since.remove(operation);
                     memory.failures = 0;
                     memory.hold = None;
                     memory.not_before = Some(ended);
@@ -222,10 +227,9 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         let chance = (self.engine.parts().chance)();
         self.memory(|memory| {
             let before = if call.is_some() { &mut memory.write_failure } else { &mut memory.read_failure };
-            let since = before
-                .as_ref()
-                .filter(|f| f.operation == error.operation && f.code == error.code)
-                .map_or(at, |f| f.since);
+            let known = memory.since.get(error.operation).filter(|(code, _)| *code == error.code);
+            let since = known.map_or(at, |(_, since)| *since);
+            memory.since.insert(error.operation.to_owned(), (error.code.clone(), since));
             *before = Some(Failure {
                 call: call.cloned(),
                 operation: error.operation.to_owned(),

@@ -1,5 +1,6 @@
 //! What this process remembers of an object between passes. All of it is safe to lose.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ pub struct Memory<K: Kind> {
     pub read_failure: Option<Failure<K>>,
     /// The last write to its Secret that failed, until one succeeds.
     pub secret_failure: Option<SecretFailure>,
+    /// Since when each operation fails, and with which code, until it succeeds: another failure between two of it does not
+    /// make it new.
+    pub since: BTreeMap<String, (String, Timestamp)>,
     /// Failures in a row.
     pub failures: u32,
     /// Until when no pass begins.
@@ -71,6 +75,7 @@ impl Hold {
 impl<K: Kind> Memory<K> {
     /// Somebody changed what is wanted: what was refused or went wrong before may be tried at once.
     pub fn edited(&mut self) {
+        self.since.clear();
         if self.hold.is_some_and(|hold| hold.ends_with_edit) {
             self.hold = None;
             self.failures = 0;
@@ -89,6 +94,7 @@ impl<K: Kind> Default for Memory<K> {
             write_failure: None,
             read_failure: None,
             secret_failure: None,
+            since: BTreeMap::new(),
             failures: 0,
             hold: None,
             last_write: None,

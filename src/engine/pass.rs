@@ -103,7 +103,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         // Whoever waits for the first list of another kind is asked for when that is complete; the wait is for what was
         // forgotten.
         let waits = || Outcome::after(PassOutcome::Held, LAG);
-        self.faces(K::rests_on(&object)).ok_or_else(waits)?;
+        self.known(Arc::clone(&object)).ok_or_else(waits)?;
         let object = match (guarded, paused) {
             (true, _) | (false, true) => object,
             (false, false) => self.write(KubeEffect::Guard(object)).await?,
@@ -114,7 +114,12 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
 
     /// What is known before AWS is looked at; `None` while the object's neighbours cannot be known.
     fn known(&self, object: Arc<K::Object>) -> Option<Known<K>> {
-        let objects = self.faces(K::rests_on(&object))?;
+        let objects = match self.faces(K::rests_on(&object)) {
+            Some(faces) => faces,
+            // What goes does not wait for neighbours that nobody can list.
+            None if object.meta().deletion_timestamp.is_some() => BTreeMap::new(),
+            None => return None,
+        };
         let secrets = &self.engine.secrets;
         let secret = K::secret(&object).map(|name| secrets.seen(&self.id.namespace, &name)).unwrap_or_default();
         let secret_failure = self.memory(|memory| memory.secret_failure.clone());

@@ -48,7 +48,10 @@ impl<K: Life> Going<'_, K> {
     pub fn send_hinting(&self, call: K::Call, text: &str, news: Option<News>, hint: &str) -> Plan<K> {
         let verdict = trouble_with(self.input, &call);
         let verdict = verdict.unwrap_or_else(|| Verdict::Working(Waiting::Deleting, text.to_owned())).hinting(hint);
-        let status = Report::new(self.input, self.known(), verdict).status();
+        // What the deletion has waited for so far is not forgotten when this call fails.
+        let before = K::earlier(self.input.object).pending_changes().iter();
+        let changes = before.filter(|change| change.field == DELETION).cloned().collect();
+        let status = Report { changes, ..Report::new(self.input, self.known(), verdict) }.status();
         Plan { next: Next::Send(call), status, news: news.into_iter().collect() }
     }
 
@@ -57,6 +60,10 @@ impl<K: Life> Going<'_, K> {
         self.facts().map_or(Known::Absent, Known::There)
     }
 }
+
+/// What a deletion is called in `pendingChanges`: its `since` is what `forceAfter` counts from, and a pause, or a policy that
+/// forbids what it needs, begins it anew.
+pub const DELETION: &str = "metadata.deletionTimestamp";
 
 /// What every message that waits on a deletion says.
 pub fn way_out<K: Life>() -> String {
@@ -92,7 +99,7 @@ pub fn plan<K: Life>(input: &Input<'_, K>, since: Timestamp) -> Plan<K> {
         (Seen::Unknown, _) | (Seen::Found(_), None) => unseen(input),
         (Seen::Found(state), Some(scope)) => {
             let going = Going { input, since, scope, state };
-            match (moved::<K>(input.object, scope), K::found(state).facts) {
+            match (moved(input, scope), K::found(state).facts) {
                 (Some(text), _) => refused(Stall::AccountMoved, &text),
                 (None, None) => gone(&going),
                 (None, Some(facts)) => there(&going, facts),
@@ -136,7 +143,12 @@ fn retain<K: Life>(input: &Input<'_, K>, since: Timestamp) -> Plan<K> {
             let keys = tagged.tags.keys().filter(|key| key.starts_with(PREFIX)).cloned().collect();
             let call = K::untag(facts, keys);
             let tried = input.failure.is_some_and(|f| f.call.is_some() && f.operation == call.operation());
+            let back = K::give_back(input, facts).filter(|back| !report::failed(input, back) || patient);
             match ownership::owner::<K>(scope, input.object, &tagged.tags) {
+                Owner::Ours if let Some(back) = back => {
+                    let text = format!("giving the {} back what was taken for its end", K::NOUN);
+                    Going { input, since, scope, state }.send(back, &text, None)
+                }
                 Owner::Ours if !tried || patient => {
                     let text = format!("taking the ownership tags off the {}", K::NOUN);
                     Going { input, since, scope, state }.send(call, &text, None)

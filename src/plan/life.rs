@@ -32,8 +32,10 @@ pub trait Life: Kind {
     const TAGS: Self::Look;
     /// What must be looked at besides before it may go.
     const LEAVING: &'static [Self::Look];
-    /// What a change waits for in `pendingChanges` while nobody carries it out.
-    const LEFT_ALONE: &'static [&'static str] = &[OBSERVED, NEVER];
+
+    /// Whether what is ours goes on being kept (power, tags) though it differs in what AWS cannot change; the kind then shows
+    /// the differences itself.
+    const KEPT_THOUGH_DIFFERENT: bool = false;
 
     /// What the object asks for at this moment, parsed once.
     type Wanted<'a>: Debug;
@@ -78,6 +80,14 @@ pub trait Life: Kind {
     /// It is gone: what of ours is left beside it goes first, if anything is.
     fn left_behind(_going: &Going<'_, Self>) -> Option<Plan<Self>> {
         None
+    }
+    /// The write that undoes what the operator did for its own ends, before the resource is left to itself.
+    fn give_back(_input: &Input<'_, Self>, _facts: &Self::Facts) -> Option<Self::Call> {
+        None
+    }
+    /// Whether a wait of a change in `pendingChanges` counts for `disruption.forceAfter`: somebody is asked to leave for it.
+    fn counts(wait: &str) -> bool {
+        ![OBSERVED, NEVER].contains(&wait)
     }
     /// The spec cannot be read.
     fn unreadable(input: &Input<'_, Self>, why: Stall, text: String) -> Plan<Self> {
@@ -223,7 +233,7 @@ pub fn decide<K: Life>(input: &Input<'_, K>) -> Plan<K> {
         (Seen::Unknown, _) | (Seen::Found(_), None) => {
             Plan { next: Next::Wait(SOON), status: report::unseen(input, shown(), ""), news: Vec::new() }
         }
-        (Seen::Found(state), Some(scope)) => match (moved::<K>(object, scope), K::found(state).facts) {
+        (Seen::Found(state), Some(scope)) => match (moved(input, scope), K::found(state).facts) {
             (Some(text), _) => stalled(input, shown(), Known::Nothing, Stall::AccountMoved, text),
             (None, None) => absent(&Absent { input, wanted: &wanted, scope, state }),
             (None, Some(facts)) => present(input, &wanted, scope, state, facts),
@@ -280,8 +290,8 @@ fn ending<K: Life>(
 }
 
 /// A sentence if the object's resource lives, or was to be created, elsewhere than the object says now.
-pub fn moved<K: Life>(object: &K::Object, scope: &Scope) -> Option<String> {
-    let earlier = K::earlier(object);
+pub fn moved<K: Life>(input: &Input<'_, K>, scope: &Scope) -> Option<String> {
+    let earlier = K::earlier(input.object);
     let made = earlier.arn().map(|arn| (arn.account(), arn.region()));
     let meant =
         || K::stamps(earlier).intent().and_then(|intent| Some((intent.account.as_deref()?, intent.region.as_deref()?)));
@@ -289,7 +299,7 @@ pub fn moved<K: Life>(object: &K::Object, scope: &Scope) -> Option<String> {
     let now = (scope.account.as_str(), scope.region.as_str());
     (was != now).then(|| {
         format!(
-            "the {} lives in account {} in {}, but this object now says account {} in {}: set them back, or delete this object with deletionPolicy: Retain and create another",
+            "the {} lives, or was to be made, in account {} in {}, but this object now says account {} in {}: set them back, or delete this object with deletionPolicy: Retain and create another",
             K::NOUN, was.0, was.1, now.0, now.1
         )
     })
@@ -393,6 +403,16 @@ fn create<K: Life>(absent: &Absent<'_, '_, K>) -> Plan<K> {
         Some(Class::AlreadyExists) if failed.is_some_and(|f| K::found(absent.state).began <= f.at) => {
             return Plan { next: Next::Wait(Duration::from_secs(2)), status: report.status(), news };
         }
+        // For sure not shown, and taken all the same: by something else that shares the names.
+        Some(Class::AlreadyExists) if failed.is_some_and(|f| f.generation == generation && !old(f.at, input.now)) => {
+            let name = K::name(input.object).unwrap_or_default();
+            let text = format!(
+                "AWS says that the name {name} is taken, and there is no {} of that name: choose another",
+                K::NOUN
+            );
+            let plan = stalled(input, shown(), Known::Absent, Stall::NotOwned, text);
+            return Plan { next: Next::Wait(AWHILE), ..plan };
+        }
         Some(_) | None => {}
     }
     let name = K::name(input.object).unwrap_or_default();
@@ -435,7 +455,7 @@ fn present<K: Life>(
     let owner = ownership::owner::<K>(scope, input.object, &tagged.tags);
     match owner {
         Owner::Ours => {
-            return match K::immutable(&there) {
+            return match K::immutable(&there).filter(|_| !K::KEPT_THOUGH_DIFFERENT) {
                 Some(text) => stalled(input, K::shown(wanted), Known::There(facts), Stall::ImmutableDiffers, text),
                 None => K::keep(&there),
             };

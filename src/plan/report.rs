@@ -29,6 +29,10 @@ pub const SHORT: usize = 256;
 pub const OBSERVED: &str = "managementPolicy is Observe: nothing is written";
 /// What a stop waits for that the policy forbids.
 pub const NEVER: &str = "disruption.policy is Never";
+/// What a stop or a cut waits for until a window opens.
+pub const FOR_WINDOW: &str = "waiting for a window of disruption.windows to open";
+/// What a stop or a cut waits for until nobody streams.
+pub const FOR_SESSIONS: &str = "waiting for user sessions to end";
 
 /// What is known of AWS for a report.
 #[derive(Debug)]
@@ -135,6 +139,12 @@ fn synced<F>(known: &Known<'_, F>, changes: &[PendingChange], verdict: &Verdict)
         }
         (Known::Absent | Known::Foreign | Known::Nothing, _) => Fact::no(verdict.reason(), verdict.message()),
     }
+}
+
+/// A short stand-in for a long text (FNV-1a, 64 bits): equal texts have equal ones, in every version.
+pub fn digest(text: &str) -> String {
+    let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, fold))
 }
 
 /// The object's generation.
@@ -254,7 +264,7 @@ pub fn since<K: Life>(input: &Input<'_, K>, field: &str, to: &str, left: bool) -
 }
 
 fn left_alone<K: Life>(impact: Impact, waiting_for: Option<&str>) -> bool {
-    impact == Impact::Refused || waiting_for.is_some_and(|wait| K::LEFT_ALONE.contains(&wait))
+    impact == Impact::Refused || waiting_for.is_some_and(|wait| !K::counts(wait))
 }
 
 /// News, unless the status already said so.

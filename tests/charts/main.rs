@@ -111,11 +111,11 @@ fn nothing_is_granted_for_what_is_switched_off() {
     };
     let pair = |namespace: &str, name: &str| (namespace.to_owned(), name.to_owned());
     // No leader election, no watch elsewhere, a cluster id that is given.
-    assert_eq!(names("Role"), []);
+    assert_eq!(names("Role"), [pair("default", "windlass-cluster-events")]);
     let everywhere = windlass::crds::all().iter().any(|definition| definition.spec.scope == "Cluster");
     assert_eq!(names("ClusterRoleBinding").is_empty(), !everywhere);
     let mut bindings = names("RoleBinding");
-    bindings.retain(|(_, name)| name != "windlass-secrets");
+    bindings.retain(|(_, name)| !["windlass-secrets", "windlass-cluster-events"].contains(&name.as_str()));
     assert_eq!(bindings, [pair("team-a", "windlass-objects"), pair("team-b", "windlass-objects")]);
     for kind in
         ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "NetworkPolicy", "PodDisruptionBudget"]

@@ -8,4 +8,5 @@ verbs: what the operator does with it, where that is not the usual. beside: what
 - {kind: Stack, group: appstream.windlass.dev, plural: stacks, protected: true}
 - {kind: ImageBuilder, group: appstream.windlass.dev, plural: imagebuilders, protected: true}
 - {kind: Instance, group: lightsail.windlass.dev, plural: instances, protected: true, beside: {secrets: [get], configmaps: [get]}}
+- {kind: Account, group: aws.windlass.dev, plural: accounts, cluster: true, verbs: [list, watch]}
 {{- end }}

@@ -223,7 +223,7 @@ pub struct Rejected {
     /// AWS's words, at most 32768 characters.
     #[schemars(length(max = 32_768))]
     pub message: String,
-    /// What was refused, as `field=value` in at most 1024 characters: it is not tried again under another generation either.
+    /// What was refused, as a digest of at most 1024 characters: it is not tried again under another generation either.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub change: String,

@@ -1,20 +1,23 @@
 //! Letting a fleet go: stopped by the rules, out of its stacks, deleted.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::api::common::{Impact, PendingChange};
-use crate::plan::leave::{Going, way_out};
+use crate::api::fleet::{ComputeCapacity, FleetSettings};
+use crate::plan::leave::{DELETION, Going, way_out};
 use crate::plan::life::{self, look, stalled};
 use crate::plan::looked::Looked;
 use crate::plan::reason::{Verdict, Waiting};
 use crate::plan::report::{self, Known, Report};
-use crate::plan::{News, Next, Plan};
+use crate::plan::{Input, News, Next, Plan};
 
+use super::draft::{CLOSING, EMPTYING};
 use super::report::Shown;
 use super::state::{AssociatedStack, FleetFacts, FleetLook, Power};
 use super::stop::{self, Gate};
 use super::wanted::Wanted;
-use super::{FleetCall, FleetKind};
+use super::{FleetCall, FleetKind, FleetPatch};
 
 /// Decides for a fleet of ours that is to go.
 pub fn leave(going: &Going<'_, FleetKind>) -> Plan<FleetKind> {
@@ -69,10 +72,6 @@ fn hint(stacks: &[AssociatedStack], joined: &str) -> String {
     }
 }
 
-/// What a deletion is called in `pendingChanges`: its `since` is what `forceAfter` counts from, and a pause, or a policy that
-/// forbids the stop, begins it anew.
-const DELETION: &str = "metadata.deletionTimestamp";
-
 fn deletion(going: &Going<'_, FleetKind>, facts: &FleetFacts, waits: &str) -> PendingChange {
     report::pending(going.input, DELETION, facts.power.as_str(), "Deleted", Impact::None, Some(waits.to_owned()))
 }
@@ -89,11 +88,11 @@ fn stop(going: &Going<'_, FleetKind>, wanted: &Wanted<'_>, facts: &FleetFacts, h
         Gate::Drain(call) | Gate::Held { drain: Some(call), .. } => {
             let news = News::done("Draining", "Update", format!("set the capacity of fleet {name} to 0 to delete it"));
             let plan = going.send_hinting(call, "keeping new users out", Some(news), hint);
-            waited_for(plan, deletion(going, facts, "keeping new users out"))
+            draining(plan, deletion(going, facts, CLOSING), facts)
         }
         Gate::Draining => {
             let verdict = Verdict::Working(Waiting::Deleting, format!("waiting for unused instances to go{hint}"));
-            let changes = vec![deletion(going, facts, "waiting for unused instances to go")];
+            let changes = vec![deletion(going, facts, EMPTYING)];
             let report = Report { changes, ..Report::new(input, Known::There(facts), verdict) };
             Plan { next: Next::Wait(Duration::from_secs(5)), status: report.status(), news: Vec::new() }
         }
@@ -108,7 +107,23 @@ fn stop(going: &Going<'_, FleetKind>, wanted: &Wanted<'_>, facts: &FleetFacts, h
     }
 }
 
-fn waited_for(mut plan: Plan<FleetKind>, change: PendingChange) -> Plan<FleetKind> {
+fn draining(mut plan: Plan<FleetKind>, change: PendingChange, facts: &FleetFacts) -> Plan<FleetKind> {
     plan.status.pending_changes = vec![change];
+    // What is taken away is given back if the fleet is to stay after all.
+    let from = Some(stop::desired(facts)).filter(|n| *n > 0);
+    plan.status.internal.drained_from = from.or(plan.status.internal.drained_from);
     plan
+}
+
+/// The write that gives back what a drain took, before a fleet is left to itself.
+pub fn give_back(input: &Input<'_, FleetKind>, facts: &FleetFacts) -> Option<FleetCall> {
+    let from = super::report::earlier(input.object).internal.drained_from?;
+    let capacity = match stop::shared(facts) {
+        true => ComputeCapacity { desired_sessions: Some(from), desired_instances: None },
+        false => ComputeCapacity { desired_instances: Some(from), desired_sessions: None },
+    };
+    let set = FleetSettings { compute_capacity: Some(capacity), ..FleetSettings::default() };
+    let settled = matches!(facts.power, Power::Running | Power::Stopped);
+    (settled && stop::desired(facts) == 0)
+        .then(|| FleetCall::Update(Box::new(FleetPatch { name: facts.name.clone(), set, clear: BTreeSet::new() })))
 }

@@ -11,7 +11,7 @@ use crate::api::fleet::{
 use crate::plan::conditions::bounded;
 use crate::plan::life::There;
 use crate::plan::reason::Verdict;
-use crate::plan::report::{self, OBSERVED, asked_again, generation, pending};
+use crate::plan::report::{self, OBSERVED, asked_again, digest, generation, pending};
 use crate::plan::tags::{Step, Tagged};
 use crate::plan::{Class, Failure, Input};
 
@@ -113,9 +113,10 @@ impl<'a> Draft<'a> {
         let earlier = shown::earlier(self.input.object);
         let asked_again = asked_again::<FleetKind>(self.input.object, earlier.last_handled_reconcile_at.as_ref());
         let left = self.differences.iter().any(|d| !d.field.is_capacity());
-        let change = self.refusable();
-        self.internal.rejected = (self.internal.rejected.take())
-            .filter(|r| (r.generation == generation || r.change == change) && left && !asked_again);
+        let same = |r: &Rejected| r.change == self.refusable(r.change.starts_with(CAPACITY_TOO));
+        let kept = self.internal.rejected.as_ref();
+        let kept = kept.is_some_and(|r| (r.generation == generation || same(r)) && left && !asked_again);
+        self.internal.rejected = self.internal.rejected.take().filter(|_| kept);
         let Some(failure) = self.input.failure else { return };
         let Some(FleetCall::Update(patch)) = &failure.call else { return };
         let capacity_only = capacity_only(patch);
@@ -127,16 +128,18 @@ impl<'a> Draft<'a> {
                 generation,
                 code: bounded(&failure.code, 256),
                 message: bounded(&failure.message, report::WORDS),
-                change,
+                change: self.refusable(failure.class == Class::QuotaExceeded),
             });
         }
     }
 
-    /// What a refusal is about: everything that differs but the capacity, which is tried alone.
-    fn refusable(&self) -> String {
-        let asked = self.differences.iter().filter(|d| !d.field.is_capacity());
-        let asked: Vec<String> = asked.map(|d| format!("{}={}", d.field.path(), d.to)).collect();
-        bounded(&asked.join(";"), report::WORDS)
+    /// What a refusal is about: everything that differs but the capacity, which is tried alone; that too, where a quota is.
+    fn refusable(&self, with_capacity: bool) -> String {
+        let asked = self.differences.iter().filter(|d| with_capacity || !d.field.is_capacity());
+        let whole = |d: &Difference| d.field.value(&self.settings).unwrap_or_default();
+        let asked: Vec<String> = asked.map(|d| format!("{}={}", d.field.path(), whole(d))).collect();
+        let mark = if with_capacity { CAPACITY_TOO } else { "" };
+        format!("{mark}{}", digest(&asked.join(";")))
     }
 
     pub(super) fn rejected(&self) -> bool {
@@ -350,6 +353,9 @@ impl<'a> Draft<'a> {
         pending(self.input, change.field.path(), &change.from, &change.to, impact, waits)
     }
 }
+
+/// Before a digest that counts the capacity.
+const CAPACITY_TOO: &str = "capacity:";
 
 /// The spec's settings; where the spec has no capacity (any more) and a drain of ours has left none, with the capacity that it
 /// took away.

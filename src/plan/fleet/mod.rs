@@ -31,7 +31,7 @@ use super::conditions;
 use super::leave::Going;
 use super::life::{Absent, Creation, Found, Life, Stamps, There};
 use super::reason::Stall;
-use super::report::{NEVER, OBSERVED, Report};
+use super::report::{FOR_SESSIONS, FOR_WINDOW, Report};
 use super::unshown::{self, Changes};
 use super::{Face, Input, Kind, Plan, Reply, Status};
 
@@ -40,7 +40,8 @@ pub use call::{AttributeToDelete, FleetCall, FleetCreate, FleetPatch};
 pub use report::Shown;
 pub use state::{AssociatedStack, FleetFacts, FleetLook, FleetState, ImageFacts, ImageRef, Power, SessionFacts};
 
-use draft::ON_STOP;
+use draft::{BEING_STOPPED, CLOSING, DRAINED, EMPTYING};
+use stop::NO_COUNTS;
 use wanted::Wanted;
 
 /// The kind Fleet.
@@ -99,7 +100,8 @@ impl Kind for FleetKind {
         Face {
             uid: object.uid().unwrap_or_default(),
             aws_name: object.spec.name.as_ref().map_or_else(|| object.name_any(), ToString::to_string),
-            arn: status.arn.clone(),
+            // A fleet that is gone, or somebody else's by now, vouches for nothing.
+            arn: status.arn.clone().filter(|_| status.name.is_some()),
             address: None,
             available: conditions::find(&status.conditions, "Available").is_some_and(|c| c.status == "True"),
             deleting: object.metadata.deletion_timestamp.is_some(),
@@ -113,7 +115,6 @@ impl Life for FleetKind {
     const RECREATE: RecreatePolicy = RecreatePolicy::Always;
     const TAGS: FleetLook = FleetLook::Tags;
     const LEAVING: &'static [FleetLook] = &[FleetLook::Stacks];
-    const LEFT_ALONE: &'static [&'static str] = &[ON_STOP, OBSERVED, NEVER];
 
     type Wanted<'a> = Wanted<'a>;
     type Facts = FleetFacts;
@@ -166,6 +167,15 @@ impl Life for FleetKind {
 
     fn leave(going: &Going<'_, Self>) -> Plan<Self> {
         delete::leave(going)
+    }
+
+    // An image that is not ready yet keeps nobody waiting: only what a stop waits for counts.
+    fn counts(wait: &str) -> bool {
+        [FOR_SESSIONS, FOR_WINDOW, NO_COUNTS, CLOSING, EMPTYING, BEING_STOPPED, DRAINED].contains(&wait)
+    }
+
+    fn give_back(input: &Input<'_, Self>, facts: &FleetFacts) -> Option<FleetCall> {
+        delete::give_back(input, facts)
     }
 
     fn unreadable(input: &Input<'_, Self>, why: Stall, text: String) -> Plan<Self> {

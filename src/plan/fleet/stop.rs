@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::api::fleet::{ComputeCapacity, DisruptionPolicy, FleetSettings, FleetType, SessionsStatus};
 use crate::plan::looked::Looked;
 use crate::plan::reason::Waiting;
-use crate::plan::report::{NEVER, elapsed, lasting};
+use crate::plan::report::{FOR_SESSIONS, FOR_WINDOW, NEVER, elapsed, lasting};
 use crate::plan::schedule::WindowsNow;
 use crate::plan::{Class, Input};
 
@@ -44,6 +44,9 @@ pub enum Gate {
     },
 }
 
+/// What a stop waits for while AWS does not say whether anybody streams.
+pub const NO_COUNTS: &str = "AWS gives no counts of users for this fleet";
+
 /// Decides whether the fleet may be stopped. `since` is when the stop was first wanted.
 pub fn gate(
     wanted: &Wanted<'_>,
@@ -60,7 +63,7 @@ pub fn gate(
         }
         (DisruptionPolicy::Immediate | DisruptionPolicy::WhenIdle, WindowsNow::Closed { next }) => {
             let opens = elapsed(input.now, *next);
-            held(Waiting::WaitingForWindow, "waiting for a window of disruption.windows to open", opens)
+            held(Waiting::WaitingForWindow, FOR_WINDOW, opens)
         }
         (DisruptionPolicy::Immediate, WindowsNow::Always | WindowsNow::Open) => Gate::Open,
         (DisruptionPolicy::WhenIdle, WindowsNow::Always | WindowsNow::Open) if forced => Gate::Open,
@@ -101,12 +104,10 @@ fn when_idle(
     });
     let patience = (waited / 4).clamp(Duration::from_secs(2), Duration::from_secs(30));
     match (count, live > 0, close) {
-        (Count::Unknown, false, _) => {
-            held(Waiting::WaitingForSessions, "AWS gives no counts of users for this fleet", patience)
-        }
+        (Count::Unknown, false, _) => held(Waiting::WaitingForSessions, NO_COUNTS, patience),
         (Count::Users(_) | Count::Unknown, true, close) => Gate::Held {
             why: Waiting::WaitingForSessions,
-            message: "waiting for user sessions to end".into(),
+            message: FOR_SESSIONS.into(),
             sessions: Some(SessionsStatus { count: live, oldest: sessions.iter().filter_map(|s| s.started).min() }),
             drain: match close {
                 Closing::Send(call) if wanted.stops.drain => Some(call),

@@ -25,7 +25,7 @@ pub fn plan(input: &Input<'_, FleetKind>, why: Stall, text: String) -> Plan<Flee
     }
     let (state, scope) = match (input.seen, input.scope) {
         (Seen::NotLooked, _) => return look(input, [FleetLook::Tags].into()),
-        (Seen::Found(state), Some(scope)) if moved::<FleetKind>(input.object, scope).is_none() => (state, scope),
+        (Seen::Found(state), Some(scope)) if moved(input, scope).is_none() => (state, scope),
         (Seen::Unknown, _) => return kept(input, Known::Nothing, why, text, Next::Wait(AWHILE)),
         (Seen::Found(_) | Seen::NotAllowed(_), _) => return nothing(text),
     };

@@ -99,6 +99,8 @@ impl Life for ImageBuilderKind {
     const TAGS: BuilderLook = BuilderLook::Tags;
     const LEAVING: &'static [BuilderLook] = &[];
 
+    const KEPT_THOUGH_DIFFERENT: bool = true;
+
     type Wanted<'a> = Wanted<'a>;
     type Facts = BuilderFacts;
     type Stamps = BuilderInternal;

@@ -43,6 +43,7 @@ pub fn creation(absent: &Absent<'_, '_, Kind>) -> Creation<Kind> {
 pub fn keep(there: &There<'_, '_, Kind>) -> Plan<Kind> {
     let There { input, wanted, scope, facts, tagged, .. } = *there;
     let mut draft = Draft::new(there);
+    draft.differences = diff::differences(&wanted.object.spec.settings, facts);
     let applied = &draft.stamps.applied.tags;
     let tags = wanted_tags::<Kind>(scope, input.object);
     draft.step = tags::step::<Kind>(facts, &tags, &tagged.tags, applied);
@@ -75,7 +76,11 @@ fn by_power(draft: Draft<'_, '_>) -> Plan<Kind> {
         }
         (DesiredState::Running, Phase::Running) | (DesiredState::Stopped, Phase::Stopped) => {
             let text = format!("image builder {name} is {}", draft.there.facts.phase.as_str());
-            draft.finish(Next::Settled(None), Verdict::Ready(text), Vec::new())
+            let settings = &draft.there.wanted.object.spec.settings;
+            let differs = diff::immutable(settings, draft.there.facts);
+            let verdict = differs.map_or(Verdict::Ready(text), |text| Verdict::Stalled(Stall::ImmutableDiffers, text));
+            let news = report::news(draft.there.input, "Reconcile", &verdict);
+            draft.finish(Next::Settled(None), verdict, news)
         }
         (DesiredState::Running | DesiredState::Stopped, Phase::Failed) => {
             let wrong = shown::wrong(draft.there.facts);

@@ -8,7 +8,7 @@ use crate::api::fleet::{DisruptionPolicy, SessionsStatus};
 use crate::plan::Input;
 use crate::plan::looked::Looked;
 use crate::plan::reason::{Verdict, Waiting};
-use crate::plan::report::{NEVER, elapsed};
+use crate::plan::report::{FOR_SESSIONS, FOR_WINDOW, NEVER, elapsed};
 use crate::plan::schedule::WindowsNow;
 
 use super::StackKind;
@@ -50,7 +50,7 @@ pub fn gate(cuts: &Cuts, state: &StackState, input: &Input<'_, StackKind>, since
         }
         (DisruptionPolicy::Immediate | DisruptionPolicy::WhenIdle, WindowsNow::Closed { next }) => {
             let opens = elapsed(input.now, *next);
-            held(Waiting::WaitingForWindow, "waiting for a window of disruption.windows to open", opens)
+            held(Waiting::WaitingForWindow, FOR_WINDOW, opens)
         }
         (DisruptionPolicy::Immediate, WindowsNow::Always | WindowsNow::Open) => Gate::Open,
         (DisruptionPolicy::WhenIdle, WindowsNow::Always | WindowsNow::Open) if forced => Gate::Open,
@@ -59,7 +59,7 @@ pub fn gate(cuts: &Cuts, state: &StackState, input: &Input<'_, StackKind>, since
             Some(Looked::Refused(refusal)) => Gate::Held { verdict: refusal.verdict(), sessions: None, again: LONGEST },
             Some(Looked::Found(sessions)) if sessions.is_empty() => Gate::Open,
             Some(Looked::Found(sessions)) => {
-                let text = "waiting for user sessions to end".to_owned();
+                let text = FOR_SESSIONS.to_owned();
                 Gate::Held {
                     verdict: Verdict::Working(Waiting::WaitingForSessions, text),
                     sessions: Some(SessionsStatus {

@@ -25,7 +25,7 @@ use super::conditions;
 use super::leave::Going;
 use super::life::{Absent, Creation, Facts, Found, Life, Stamps, There, wanted_tags};
 use super::reason::Stall;
-use super::report::Report;
+use super::report::{FOR_SESSIONS, FOR_WINDOW, Report};
 use super::unshown::{self, Changes};
 use super::{Face, Input, Kind, Neighbour, Plan, Reply, Status};
 
@@ -109,6 +109,11 @@ impl Life for StackKind {
     type Facts = StackFacts;
     type Stamps = StackInternal;
     type Shown = Shown;
+
+    // A fleet that is not there yet keeps nobody waiting: only what a cut waits for counts.
+    fn counts(wait: &str) -> bool {
+        [FOR_SESSIONS, FOR_WINDOW].contains(&wait)
+    }
 
     fn common(object: &Stack) -> &Common {
         &object.spec.common

@@ -11,12 +11,12 @@ use crate::api::fleet::{Rejected, SessionsStatus};
 use crate::api::stack::StackInternal;
 use crate::plan::conditions::bounded;
 use crate::plan::fleet::FleetKind;
-use crate::plan::leave::{Going, way_out};
+use crate::plan::leave::{DELETION, Going, way_out};
 use crate::plan::life::{AWHILE, Facts, There, look, stalled, wanted_tags};
 use crate::plan::looked::Looked;
 use crate::plan::ownership;
 use crate::plan::reason::{Stall, Verdict, Waiting};
-use crate::plan::report::{self, Known, OBSERVED, Report, WORDS, asked_again, failed, trouble_with};
+use crate::plan::report::{self, Known, OBSERVED, Report, WORDS, asked_again, digest, failed, trouble_with};
 use crate::plan::tags;
 use crate::plan::{Class, Input, News, Next, Plan};
 
@@ -88,7 +88,7 @@ fn associate(mut draft: Draft<'_, '_>) -> Plan<StackKind> {
         Target::NotYet(text) => draft.end(waits(&text), Next::Settled(None)),
         Target::Leaving(_, text) => draft.end(waits(&text), Next::Settled(None)),
         Target::Wrong(text) => draft.end(Verdict::Stalled(Stall::InvalidSpec, text), Next::Settled(None)),
-        Target::Fleet { name, vouched } => {
+        Target::Fleet { name, vouched, up } => {
             let other = joined.iter().find(|fleet| **fleet != name).cloned();
             match (joined.contains(&name), other) {
                 (true, None) => {
@@ -99,7 +99,17 @@ fn associate(mut draft: Draft<'_, '_>) -> Plan<StackKind> {
                 // Nothing is cut for a fleet that cannot be joined.
                 (false, other) => match (draft.joinable(&name, vouched), other) {
                     (Joinable::Look, _) => draft.look([StackLook::Fleets, StackLook::NamedFleet].into()),
-                    (Joinable::Not(verdict), _) => draft.end(verdict, Next::Wait(AWHILE)),
+                    (Joinable::Not(verdict), _) => {
+                        draft.waits = Some(verdict.message().to_owned());
+                        draft.end(verdict, Next::Wait(AWHILE))
+                    }
+                    // Its users stay where they are until the other fleet can take them; its getting there wakes this object.
+                    (Joinable::Yes, Some(other)) if !up => {
+                        let text =
+                            format!("fleet {name} cannot be used yet: the stack stays with fleet {other} until it can");
+                        draft.waits = Some(text.clone());
+                        draft.end(waits(&text), Next::Settled(None))
+                    }
                     (Joinable::Yes, Some(other)) => draft.cut(other),
                     (Joinable::Yes, None) => draft.join(name),
                 },
@@ -174,10 +184,6 @@ pub fn leave(going: &Going<'_, StackKind>) -> Plan<StackKind> {
     }
 }
 
-/// What a deletion is called in `pendingChanges`: its `since` is what `forceAfter` counts from, and a pause, or a policy that
-/// forbids the cut, begins it anew.
-const DELETION: &str = "metadata.deletionTimestamp";
-
 /// Whether the fleets of a stack must be looked at anew.
 fn old(joined: &Joined, input: &Input<'_, StackKind>) -> bool {
     let spread: u32 = input.object.uid().unwrap_or_default().bytes().map(u32::from).sum();
@@ -250,8 +256,10 @@ impl<'a, 'o> Draft<'a, 'o> {
         let generation = report::generation(input.object);
         let handled = shown::earlier(input.object).last_handled_reconcile_at.as_ref();
         let kept = !self.differences.is_empty() && !asked_again::<StackKind>(input.object, handled);
-        let asked: Vec<String> = self.differences.iter().map(|d| format!("{}={}", d.field.path(), d.to)).collect();
-        let change = bounded(&asked.join(";"), WORDS);
+        let settings = self.there.wanted.settings();
+        let whole = |d: &Difference| format!("{}={}", d.field.path(), d.field.value(settings).unwrap_or_default());
+        let asked: Vec<String> = self.differences.iter().map(whole).collect();
+        let change = digest(&asked.join(";"));
         let same = |r: &Rejected| r.generation == generation || r.change == change;
         self.stamps.rejected = self.stamps.rejected.take().filter(|r| same(r) && kept);
         let refused = input.failure.filter(|f| {

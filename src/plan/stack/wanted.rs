@@ -46,6 +46,8 @@ pub enum Target {
         name: AwsName,
         /// Whether a Fleet object of this namespace vouches for it.
         vouched: bool,
+        /// Whether users can use it: nobody is taken off another fleet for one that they cannot.
+        up: bool,
     },
     /// One that is not there yet, in words.
     NotYet(String),
@@ -97,7 +99,7 @@ pub fn fleet_path(object: &Stack) -> &'static str {
 /// The fleet that the stack should be associated with, by what the namespace holds.
 pub fn target(object: &Stack, scope: &Scope, beside: &Beside) -> Target {
     if let Some(name) = &object.spec.fleet_name {
-        return Target::Fleet { name: name.clone(), vouched: false };
+        return Target::Fleet { name: name.clone(), vouched: false, up: true };
     }
     let Some(neighbour) = neighbour(object) else { return Target::NotCompared };
     let named = &neighbour.name;
@@ -121,7 +123,7 @@ pub fn target(object: &Stack, scope: &Scope, beside: &Beside) -> Target {
         (Ok(name), true) => {
             Target::Leaving(name, format!("Fleet {named} is being deleted: name another fleet, or none, to let it go"))
         }
-        (Ok(name), false) => Target::Fleet { name, vouched: true },
+        (Ok(name), false) => Target::Fleet { name, vouched: true, up: face.available },
     }
 }
 

@@ -115,9 +115,16 @@ impl Bed {
     /// A Fleet object of the namespace, with a fleet in AWS if it has made one.
     pub fn with_fleet(mut self, name: &str, made: bool, deleting: bool) -> Self {
         let arn = made.then(|| format!("arn:aws:appstream:eu-central-1:111122223333:fleet/{name}").parse().unwrap());
-        let face = Face { uid: "f".into(), aws_name: name.into(), arn, deleting, ..Face::default() };
+        let face = Face { uid: "f".into(), aws_name: name.into(), arn, deleting, available: made, ..Face::default() };
         self.beside.objects.insert(Neighbour { kind: FleetKind::NAME, name: name.into() }, Some(face));
         self
+    }
+
+    /// A Fleet whose fleet is made and cannot be used yet.
+    pub fn with_fleet_to_come(self, name: &str) -> Self {
+        let mut bed = self.with_fleet(name, true, false);
+        bed.beside.objects.values_mut().flatten().for_each(|face| face.available = false);
+        bed
     }
 
     /// Edits the spec: a new generation.

@@ -67,6 +67,19 @@ fn a_fleet_elsewhere_can_never_be_joined() {
 }
 
 #[test]
+fn nobody_is_taken_off_a_fleet_for_one_that_cannot_be_used_yet() {
+    let bed = stack().joined_to("x").with_fleet_to_come("a").wanting_ref("a");
+    assert_eq!(bed.next(), "Settled");
+    assert_eq!(bed.shown(), ("Reconciling".into(), "DependencyNotReady".into(), vec!["fleetRef".into()]));
+    assert_eq!(bed.with_fleet("a", true, false).next(), "DisassociateFleet");
+    assert_eq!(
+        stack().with_fleet_to_come("a").wanting_ref("a").next(),
+        "AssociateFleet",
+        "a first fleet is joined at once"
+    );
+}
+
+#[test]
 fn another_fleet_is_changed_for_the_wanted_one_once_nobody_streams() {
     let mut bed = stack().joined_to("x").with_fleet("a", true, false).wanting_ref("a");
     bed.sessions = 2;
