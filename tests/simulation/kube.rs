@@ -21,8 +21,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use windlass::api::{FINALIZER, RECONCILE_REQUESTED_AT};
 use windlass::engine::port::{SecretError, SecretSight};
 use windlass::engine::{Id, KubeEffect, KubeError, KubePort, Sight};
-use windlass::plan::{KeyFound, KeyRef, Kind, Status};
 use windlass::plan::secret::{SecretFacts, SecretWrite};
+use windlass::plan::{KeyFound, KeyRef, Kind, Status};
 
 /// How long a request is under way, each way, and how late the watch tells of a change: a close API server.
 const WAY: Duration = Duration::from_millis(2);
@@ -257,7 +257,6 @@ impl Cluster {
     }
 
     /// A person writes a key of a Secret or ConfigMap, or takes it away: [`KeyFound::Absent`].
-    #[allow(dead_code)]
     pub fn put_key(&self, key: KeyRef, found: KeyFound) {
         self.lock().keys.insert(key, found);
     }
