@@ -65,12 +65,12 @@ pub static LIFE: Story = Story {
             open_session(bench, "day");
             edit(bench, |stack| stack.spec.fleet_ref = Some(FleetRef { name: "night".into() }));
         }),
-        Step::settles("the session ends", 180, |bench| end_session(bench)),
+        Step::settles("the session ends", 180, end_session),
         Step::waits(DELETE, 60, |bench| {
             open_session(bench, "night");
             assert!(bench.cluster.delete::<Stack>("life"));
         }),
-        Step::settles("the last session ends", 180, |bench| end_session(bench)),
+        Step::settles("the last session ends", 180, end_session),
     ],
     made_up: &[],
     passing: APPSTREAM_PASSING,
