@@ -58,6 +58,10 @@ pub const APPSTREAM_PASSING: &[(&str, u16, u32)] = &[
     ("ResourceNotAvailableException", 400, 1),
 ];
 
+/// What Lightsail offers is read once an hour, also when AWS refuses it: status says so until then, and no step lasts that
+/// long.
+const LAST_FOR_AN_HOUR: [&str; 3] = ["GetBlueprints", "GetBundles", "GetRegions"];
+
 /// What lasts at AppStream until a person does something.
 pub const APPSTREAM_LASTING: &[(&str, u16)] = &[
     ("AccessDeniedException", 403),
@@ -98,6 +102,8 @@ fn every_error_of_aws_that_passes_ends_as_if_there_had_been_none() {
                 let own = part.story.passing.iter();
                 errors.extend(own.map(|(code, status, times)| (coded(code, *status), *times)));
             }
+            let refusable = !LAST_FOR_AN_HOUR.contains(&operation.as_str());
+            errors.retain(|(effect, _)| refusable || !matches!(effect, FaultEffect::Coded { .. }));
             for (effect, times) in errors {
                 // While a schedule goes on, there is no time for three of them.
                 if !(part.step.ends == Ends::ByTheClock) || times == 1 {
