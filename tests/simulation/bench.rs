@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep};
 use windlass::api::fleet::{ComputeCapacity, FleetSettings, FleetSpec, FleetType};
 use windlass::aws::accounts::{Accounts, OPERATION_TIMEOUT, ScopeError};
 use windlass::aws::gate::{Gate, Limits, Unobserved, Urgency};
-use windlass::aws::live::AppStream;
+use windlass::aws::live::{AppStream, Lightsail};
 use windlass::aws::{Ask, AwsError, AwsPort, Leave, Reply, Stray};
 use windlass::engine::neighbourhood::Neighbourhood;
 use windlass::engine::stage::{Moment, Stage, When};
@@ -34,6 +34,9 @@ use windlass::engine::{Engine, EngineSettings, Herald, Parts};
 use windlass::lease::LeaseState;
 use windlass::plan::account::Wish;
 use windlass::plan::fleet::{FleetCall, FleetKind};
+use windlass::plan::image_builder::ImageBuilderKind;
+use windlass::plan::instance::InstanceKind;
+use windlass::plan::stack::StackKind;
 use windlass::plan::{Kind, News, Scope};
 use windlass::telemetry::Metrics;
 
@@ -43,12 +46,17 @@ use super::kube::{Cluster, Store};
 fn register(kinds: &mut Kinds<'_>, accounts: &Arc<Accounts>, leave: &Arc<dyn Leave>) {
     let appstream = Arc::new(AppStream::new(Arc::clone(accounts), Arc::clone(leave)));
     kinds.serve::<FleetKind, _>(Arc::clone(&appstream));
+    kinds.serve::<StackKind, _>(Arc::clone(&appstream));
+    kinds.serve::<ImageBuilderKind, _>(appstream);
+    kinds.serve::<InstanceKind, _>(Arc::new(Lightsail::new(Arc::clone(accounts), Arc::clone(leave))));
 }
 
 /// All that AWS has, as an inspector sees it: one line for what each kind makes.
 pub fn in_aws(world: &World) -> Value {
     json!({
         "fleets": world.fleets(),
+        "stacks": world.stacks(),
+        "imageBuilders": world.builders(),
         "instances": world.instances(),
         "staticIps": world.static_ips(),
     })

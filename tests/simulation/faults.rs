@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use simulator::{Fault, FaultEffect};
 use windlass::engine::stage::Stage;
 
 use super::bench::{histories, history};
 use super::kube::{KubeFault, KubeFaultEffect};
-use super::life::{Ends, Life, Part, difference, parts, report};
+use super::life::{Ends, Life, Part, condition, difference, parts, report};
 
 /// How much longer a step may take: three timeouts of a create, each of which needs certainty before the next.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -46,17 +45,25 @@ fn write_errors() -> Vec<(FaultEffect, u32)> {
         (FaultEffect::AppliedHalfAnswer, 1),
         (FaultEffect::Hang(hour), 1),
         (FaultEffect::AppliedThenHang(hour), 1),
-        (coded("ConcurrentModificationException", 400), 1),
-        (coded("ConcurrentModificationException", 400), 3),
-        (coded("RequestLimitExceededException", 400), 1),
-        (coded("OperationNotPermittedException", 400), 1),
-        (coded("ResourceInUseException", 400), 1),
-        (coded("ResourceNotAvailableException", 400), 1),
     ]
 }
 
-/// What lasts until a person does something.
-const LASTING: [(&str, u16); 5] = [
+/// What AppStream answers to writes that passes by itself.
+pub const APPSTREAM_PASSING: &[(&str, u16, u32)] = &[
+    ("ConcurrentModificationException", 400, 1),
+    ("ConcurrentModificationException", 400, 3),
+    ("RequestLimitExceededException", 400, 1),
+    ("OperationNotPermittedException", 400, 1),
+    ("ResourceInUseException", 400, 1),
+    ("ResourceNotAvailableException", 400, 1),
+];
+
+/// What Lightsail offers is read once an hour, also when AWS refuses it: status says so until then, and no step lasts that
+/// long.
+const LAST_FOR_AN_HOUR: [&str; 3] = ["GetBlueprints", "GetBundles", "GetRegions"];
+
+/// What lasts at AppStream until a person does something.
+pub const APPSTREAM_LASTING: &[(&str, u16)] = &[
     ("AccessDeniedException", 403),
     ("LimitExceededException", 400),
     ("InvalidParameterCombinationException", 400),
@@ -90,7 +97,13 @@ fn every_error_of_aws_that_passes_ends_as_if_there_had_been_none() {
     let mut runs = Vec::new();
     for part in parts() {
         for (operation, number) in calls(part) {
-            let errors = if writes(&operation) { write_errors() } else { read_errors() };
+            let mut errors = if writes(&operation) { write_errors() } else { read_errors() };
+            if writes(&operation) {
+                let own = part.story.passing.iter();
+                errors.extend(own.map(|(code, status, times)| (coded(code, *status), *times)));
+            }
+            let refusable = !LAST_FOR_AN_HOUR.contains(&operation.as_str());
+            errors.retain(|(effect, _)| refusable || !matches!(effect, FaultEffect::Coded { .. }));
             for (effect, times) in errors {
                 // While a schedule goes on, there is no time for three of them.
                 if !(part.step.ends == Ends::ByTheClock) || times == 1 {
@@ -126,8 +139,8 @@ fn what_aws_refuses_for_good_is_said_keeps_no_fleet_down_and_is_made_when_a_pers
             if part.story.does_without.contains(&(part.step.name, operation)) {
                 continue;
             }
-            for (code, status) in LASTING {
-                runs.push((part, operation.clone(), code, status));
+            for (code, status) in part.story.lasting {
+                runs.push((part, operation.clone(), *code, *status));
             }
         }
     }
@@ -161,13 +174,6 @@ fn what_aws_refuses_for_good_is_said_keeps_no_fleet_down_and_is_made_when_a_pers
     report("lasting refusals of AWS", results, |(part, operation, code, _)| {
         format!("{}: {:?}: {operation}: {code}", part.story.kind, part.step)
     });
-}
-
-fn condition(object: &Value, name: &str) -> (String, String) {
-    let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-    let found = conditions.into_iter().find(|condition| condition["type"] == name).unwrap_or_default();
-    let word = |member: &str| found[member].as_str().unwrap_or_default().to_owned();
-    (word("status"), word("reason"))
 }
 
 #[test]

@@ -27,6 +27,9 @@ use windlass::plan::{KeyFound, KeyRef, Kind, Status};
 /// How long a request is under way, each way, and how late the watch tells of a change: a close API server.
 const WAY: Duration = Duration::from_millis(2);
 
+/// What a write does to an object.
+type Change = Box<dyn FnOnce(&mut Value)>;
+
 type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The API server. Clones are the same one.
@@ -257,7 +260,6 @@ impl Cluster {
     }
 
     /// A person writes a key of a Secret or ConfigMap, or takes it away: [`KeyFound::Absent`].
-    #[allow(dead_code)]
     pub fn put_key(&self, key: KeyRef, found: KeyFound) {
         self.lock().keys.insert(key, found);
     }
@@ -288,7 +290,7 @@ impl Cluster {
             KubeEffect::Release(_) => "release",
         };
         let finalizers = |given: &K::Object| given.meta().finalizers.clone().unwrap_or_default();
-        let (given, change): (Arc<K::Object>, Box<dyn FnOnce(&mut Value)>) = match effect {
+        let (given, change): (Arc<K::Object>, Change) = match effect {
             KubeEffect::Read(_) => unreachable!(),
             KubeEffect::Guard(given) => {
                 if given.meta().deletion_timestamp.is_some() {

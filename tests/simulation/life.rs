@@ -1,6 +1,6 @@
 //! The machinery of lives: a life is told once without trouble, then lived again with a stop at every effect.
 //!
-//! A kind joins with a [`Story`] in `lives/` and its line in [`super::lives::ALL`].
+//! A kind joins with a [`Story`] in `lives/` and its line in `lives/mod.rs`.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -29,6 +29,10 @@ pub struct Story {
     /// Members of objects and of AWS's resources that differ from run to run: ids and addresses that AWS makes up. Times and
     /// versions are known already.
     pub made_up: &'static [&'static str],
+    /// The errors of its service that pass by themselves: code, HTTP status, and how many times in a row.
+    pub passing: &'static [(&'static str, u16, u32)],
+    /// The errors of its service that last until a person does something: code and HTTP status.
+    pub lasting: &'static [(&'static str, u16)],
     /// The reasons that a person may read when AWS refuses an operation for good with a code.
     pub reasons: fn(operation: &str, code: &str) -> &'static [&'static str],
     /// Where a lasting refusal of an operation is no trouble (step, operation), since the operator does without it.
@@ -326,6 +330,10 @@ impl Story {
                 let (begins, before) = (life.end, life.bench.save());
                 let scene = life.step(step).await;
                 assert_eq!((&scene.unrest, life.bench.world.violations()), (&Vec::new(), Vec::new()), "{step:?}");
+                let objects = scene.kube.as_array().unwrap();
+                let ready = objects.iter().all(|object| condition(object, "Ready").0 == "True");
+                // What waits says so; what is settled has nothing to say.
+                assert_eq!(ready, step.ends != Ends::Waiting, "{step:?}: {objects:#?}");
                 let (effects, requests) = (Vec::new(), Vec::new());
                 parts.push(Part { story: self, step, begins, before, scene, effects, requests, mutations: 0 });
             }
@@ -357,9 +365,17 @@ impl Part {
     }
 }
 
+/// Status and reason of a condition.
+pub fn condition(object: &Value, name: &str) -> (String, String) {
+    let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let found = conditions.into_iter().find(|condition| condition["type"] == name).unwrap_or_default();
+    let word = |member: &str| found[member].as_str().unwrap_or_default().to_owned();
+    (word("status"), word("reason"))
+}
+
 /// Every part of every life.
 pub fn parts() -> impl Iterator<Item = &'static Part> {
-    lives::ALL.iter().flat_map(|story| story.parts())
+    lives::all().flat_map(|story| story.parts())
 }
 
 /// Says how many runs recovered, and fails with what is wrong with the others.
@@ -387,7 +403,7 @@ fn mutations(story: &'static Story) -> Vec<(&'static Part, u64)> {
 
 #[test]
 fn a_crash_at_any_effect_ends_as_if_there_had_been_none() {
-    for story in lives::ALL {
+    for story in lives::all() {
         let positions = [Position::Before, Position::Unanswered, Position::After];
         let effects = effects(story);
         let count = effects.len();
@@ -408,7 +424,7 @@ fn a_crash_at_any_effect_ends_as_if_there_had_been_none() {
 
 #[test]
 fn a_request_that_arrives_after_its_sender_has_died_does_no_harm() {
-    for story in lives::ALL {
+    for story in lives::all() {
         let results = histories(mutations(story), |(part, number)| {
             let (part, number) = (*part, *number);
             history(async move || {
@@ -429,7 +445,7 @@ fn a_request_that_arrives_after_its_sender_has_died_does_no_harm() {
 
 #[test]
 fn who_loses_the_lease_writes_nothing_more_and_who_regains_it_goes_on() {
-    for story in lives::ALL {
+    for story in lives::all() {
         let mut runs = mutations(story);
         runs.retain(|(part, _)| part.step.ends != Ends::ByTheClock);
         let results = histories(runs, |(part, number)| {

@@ -9,9 +9,9 @@ use crate::plan::reason::Waiting;
 use crate::plan::report::{self, NEVER, elapsed};
 use crate::plan::schedule::WindowsNow;
 
-use super::InstanceKind;
 use super::report::earlier;
 use super::wanted::Wanted;
+use super::{InstanceCall, InstanceKind};
 
 /// Whether a restart may be made now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,25 +47,39 @@ const QUICK: i32 = 3;
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// How long to wait before the power is set right again, if something else has changed it too often.
-pub fn contested(input: &Input<'_, InstanceKind>) -> Option<Duration> {
+pub fn contested(input: &Input<'_, InstanceKind>, seen: &str) -> Option<Duration> {
     let status = earlier(input.object);
     if report::asked_again::<InstanceKind>(input.object, status.last_handled_reconcile_at.as_ref()) {
         return None;
     }
-    let sets = recent(input, &status.internal)?;
+    let sets = recent(input, &status.internal).filter(|sets| changed(input, sets, seen))?;
     let more = u32::try_from(sets.count - QUICK).ok()?;
     let wait = PATIENCE.saturating_mul(2_u32.saturating_pow(more.min(2)));
     wait.checked_sub(elapsed(sets.at, input.now)).filter(|left| !left.is_zero())
 }
 
-/// The stamp for a start or stop that is about to be sent.
-pub fn count(input: &Input<'_, InstanceKind>, internal: &Internal) -> PowerSets {
-    let before = recent(input, internal).map_or(0, |sets| sets.count);
+/// The stamp for a start or stop that is about to be sent. One that changed nothing (AWS refused it, or the operator died
+/// before it was sent) was undone by nobody, and counts no more.
+pub fn count(input: &Input<'_, InstanceKind>, internal: &Internal, seen: &str) -> PowerSets {
+    let before = recent(input, internal).map_or(0, |sets| match changed(input, sets, seen) {
+        true => sets.count,
+        false => sets.count.saturating_sub(1),
+    });
     PowerSets {
         generation: report::generation(input.object),
         count: before.saturating_add(1),
         at: to_the_second(input.now),
     }
+}
+
+/// Whether a start or stop was carried out: AWS took it, or the instance has come into another state since it was sent.
+fn changed(input: &Input<'_, InstanceKind>, sets: &PowerSets, seen: &str) -> bool {
+    let status = earlier(input.object);
+    let taken = input.answered.is_some_and(|answered| {
+        let power = matches!(answered.call, InstanceCall::Start { .. } | InstanceCall::Stop(_));
+        power && answered.at >= sets.at
+    });
+    taken || status.state.as_deref() != Some(seen) || status.internal.state_since.is_some_and(|since| since > sets.at)
 }
 
 /// What was set lately for the spec as it is: an edit begins anew.

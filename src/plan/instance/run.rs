@@ -106,16 +106,16 @@ impl Draft<'_> {
         other: &str,
         news: News,
     ) -> Plan<InstanceKind> {
-        let input = self.input;
+        let (input, seen) = (self.input, self.facts.power.as_str());
         // The same call again after a failure is no other one.
         if !report::failed(input, &call) {
-            if let Some(left) = power::contested(input) {
+            if let Some(left) = power::contested(input, seen) {
                 let text = format!("something else keeps {other} the instance: it is set right again after a while");
                 self.waits = Some(text.clone());
                 let again = left.clamp(Duration::from_secs(1), AWHILE);
                 return self.rest(Some((Verdict::Working(Waiting::PowerContested, text), again)));
             }
-            self.internal.power_sets = Some(power::count(input, &self.internal));
+            self.internal.power_sets = Some(power::count(input, &self.internal, seen));
         }
         self.send(call, why, text, news)
     }

@@ -11,6 +11,7 @@ use windlass::api::fleet::{Fleet, PowerPeriod};
 use windlass::engine::stage::Stage;
 
 use crate::bench::{Bench, history, spec};
+use crate::faults::{APPSTREAM_LASTING, APPSTREAM_PASSING};
 use crate::life::{Step, Story};
 
 pub static LIFE: Story = Story {
@@ -70,6 +71,8 @@ pub static LIFE: Story = Story {
         Step::settles("the stack lets go", 180, |bench| assert!(bench.world.disassociate("life", "desk"))),
     ],
     made_up: &[],
+    passing: APPSTREAM_PASSING,
+    lasting: APPSTREAM_LASTING,
     reasons: |operation, code| match (operation, code) {
         // An update that needed a stop is given up for good, so that the fleet can go on; one that a quota refuses is tried
         // without its capacity.

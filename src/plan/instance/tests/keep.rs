@@ -295,6 +295,21 @@ fn power_follows_the_spec_and_slows_down_where_something_else_keeps_changing_it(
 }
 
 #[test]
+fn a_start_that_changed_nothing_was_undone_by_nobody() {
+    let mut bed = running().power(Power::Stopped);
+    bed.answers.insert("StartInstance", Answer::Refuses(Class::Unavailable));
+    for _ in 0..5 {
+        bed.step();
+        // Another operator takes over, which knows of no failure.
+        bed.failure = None;
+    }
+    bed.answers.clear();
+    bed.run();
+    assert_eq!(bed.sent, ["StartInstance"; 6]);
+    assert_eq!(bed.status().internal.power_sets.map(|sets| sets.count), Some(1));
+}
+
+#[test]
 fn an_existing_static_ip_is_attached_and_never_released() {
     let mut bed = running();
     bed.static_ips.insert("shared".into(), StaticIpFacts { address: Some("198.19.0.1".into()), attached_to: None });
