@@ -37,7 +37,7 @@ pub struct Mutation {
     pub from: Value,
     /// The spec after.
     pub to: Value,
-    /// Whether the field is left out after it.
+    /// Whether the field, or a part of it, is left out after it.
     pub clears: bool,
     /// What it is set to, where it was left out before.
     pub sets: Option<Value>,
@@ -92,7 +92,7 @@ impl Samples<'_> {
                 Some(value) => self.with(from, &field.steps, value.clone()),
                 None => without(from, &field.steps),
             },
-            clears: to.is_none(),
+            clears: to.is_none() || what.starts_with("remove"),
             sets: to.filter(|_| what == "set").cloned(),
         };
         let mut all = Vec::new();
@@ -186,7 +186,7 @@ impl Samples<'_> {
 
     /// The nth value that fits a schema.
     fn sample(&self, schema: &Value, path: &str, n: usize) -> Value {
-        if let Some(choices) = schema["enum"].as_array() {
+        if let Some(choices) = schema["enum"].as_array().filter(|_| self.told(path).is_none()) {
             return choices[n % choices.len()].clone();
         }
         match schema["type"].as_str() {
