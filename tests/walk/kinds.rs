@@ -177,6 +177,8 @@ static STACK: Kind = Kind {
         ("userSettings[].action", ["DOMAIN_SMART_CARD_SIGNIN", "SMART_CARD_REDIRECTION"]),
         ("accessEndpoints[].endpointType", ["STREAMING", "STREAMING"]),
         ("agentAccessConfig.settings[].agentAction", ["COMPUTER_VISION", "FORWARD_MCP_TOOLS"]),
+        // What is not listed and not permitted stays as it is.
+        ("agentAccessConfig.settings[].permission", ["ENABLED", "ENABLED"]),
         ("agentAccessConfig.screenResolution", ["W_1280xH_720", "W_1920xH_1080"]),
         ("agentAccessConfig.screenImageFormat", ["PNG", "JPEG"]),
         ("agentAccessConfig.userControlMode", ["VIEW_ONLY", "VIEW_STOP"]),

@@ -182,16 +182,19 @@ impl Walk {
         let runs = changes.into_iter().map(|change| {
             let walk = self.clone();
             async move {
+                let began = Instant::now();
                 let outcome = match change.anew {
                     true => walk.make(&change.object, &change.from[0]).await,
                     false => walk.live(&change).await,
                 };
-                (change, outcome)
+                (change, outcome, began.elapsed().as_secs())
             }
         });
-        let outcomes: Vec<(Change, Outcome)> = futures::stream::iter(runs).buffer_unordered(256).collect().await;
+        let outcomes: Vec<(Change, Outcome, u64)> = futures::stream::iter(runs).buffer_unordered(256).collect().await;
         let (mut in_aws, mut in_status, mut by_policy) = (0, 0, 0);
-        for (change, outcome) in outcomes {
+        let slowest = outcomes.iter().max_by_key(|(_, _, seconds)| *seconds);
+        let slowest = slowest.map(|(change, _, seconds)| format!("{} {seconds} s", change.title)).unwrap_or_default();
+        for (change, outcome, _) in outcomes {
             match outcome {
                 Outcome::InAws => in_aws += 1,
                 Outcome::InStatus => in_status += 1,
@@ -204,7 +207,8 @@ impl Walk {
         let (name, passed) = (self.kind.name, in_aws + in_status + by_policy);
         let line = format!(
             "schema walk: {name}: {} fields, {} mutations, {passed} passed ({in_aws} in AWS, {in_status} in the status, \
-             {by_policy} by policy), {refused} refused with a sentence ({anew} of them made anew); {} s",
+             {by_policy} by policy), {refused} refused with a sentence ({anew} of them made anew); {} s, the \
+             slowest {slowest}",
             fields.len(),
             count + refused - anew,
             began.elapsed().as_secs(),
