@@ -167,7 +167,10 @@ static STACK: Kind = Kind {
         Base { example: "stack-embedded.yaml", but: "{streamingExperienceSettings: {preferredProtocol: UDP}}" },
         Base {
             example: "stack-embedded.yaml",
-            but: "{storageConnectors: [{connectorType: ONE_DRIVE, domains: [a.example], domainsRequireAdminConsent: [a.example]}]}",
+            but: "{storageConnectors: [{connectorType: ONE_DRIVE, domains: [a.example], domainsRequireAdminConsent: [a.example]}], \
+                  userSettings: [{action: CLIPBOARD_COPY_FROM_LOCAL_DEVICE, permission: ENABLED, maximumLength: 100}], \
+                  agentAccessConfig: {settings: [{agentAction: COMPUTER_VISION, permission: ENABLED}], \
+                  s3BucketArn: 'arn:aws:s3:::walk-2', screenResolution: W_1280xH_720, screenImageFormat: PNG}}",
         },
     ],
     texts: &[
@@ -200,6 +203,9 @@ static STACK: Kind = Kind {
         "storageConnectors[].resourceIdentifier",
         "storageConnectors[].domains",
         "storageConnectors[].domainsRequireAdminConsent",
+        "agentAccessConfig.s3BucketArn",
+        "agentAccessConfig.screenshotsUploadEnabled",
+        "agentAccessConfig.userControlMode",
     ],
     fixed: &[("account", "Account objects come later"), ("name", "AWS cannot change it")],
     once: &["region"],

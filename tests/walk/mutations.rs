@@ -195,7 +195,7 @@ impl Samples<'_> {
                 None => json!(texts::text(schema, path.rsplit('.').next().unwrap_or_default(), n, self.now)),
             },
             Some("integer") => json!(schema["minimum"].as_f64().unwrap_or(0.0) as i64 + 1 + n as i64),
-            Some("boolean") => json!(n % 2 == 0),
+            Some("boolean") => json!(n.is_multiple_of(2)),
             Some("array") => {
                 let least = schema["minItems"].as_u64().unwrap_or(1).max(1) as usize;
                 (0..least).map(|more| self.sample(&schema["items"], &format!("{path}[]"), n + more)).collect()
