@@ -1,9 +1,11 @@
-//! The life of Fleets on a real API server, with the real operator under its own rights, and AWS over HTTP.
+//! The life of every kind on a real API server, with the real operator under its own rights, and AWS over HTTP.
 //!
-//! The acts of a test play at once under one operator, on Fleets of their own: a deletion is believed after a minute, and
+//! The acts of a test play at once under one operator, on objects of their own: a deletion is believed after a minute, and
 //! minutes that pass together are short.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "end_to_end/kinds.rs"]
+mod kinds;
 #[path = "end_to_end/stage.rs"]
 #[allow(dead_code)]
 mod stage;
@@ -17,13 +19,29 @@ use serde_json::{Value, json};
 use stage::{Stage, condition, ready, simulator, spec, stalled, until, until_so, word, working};
 use witness::Witness;
 
-/// An AWS that starts and stops fleets in a second.
-const FAST: [&str; 8] = ["--start", "1s", "--stop", "1s", "--scale", "500ms", "--scale-in", "500ms"];
+/// An AWS that starts and stops everything in a second.
+const FAST: [&str; 12] = [
+    "--start=1s",
+    "--stop=1s",
+    "--scale=500ms",
+    "--scale-in=500ms",
+    "--builder-start=1s",
+    "--builder-stop=1s",
+    "--builder-delete=1s",
+    "--instance-start=1s",
+    "--instance-stop=1s",
+    "--instance-delete=1s",
+    "--address-lag=500ms",
+    "--small-change=500ms",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn fleets_are_made_changed_stopped_refused_and_let_go_as_their_manifests_say() {
+async fn objects_are_made_changed_stopped_refused_and_let_go_as_their_manifests_say() {
     let stage = Stage::new("life", simulator(&FAST).await).await;
-    let witness = Witness::of(&stage);
+    let secrets = include_str!("rbac/secrets.yaml").replace("NAMESPACE", &stage.namespace);
+    stage::apply(&stage.admin, &secrets).await;
+    let kinds = [&stage::FLEET, &stage::STACK, &stage::IMAGE_BUILDER, &stage::INSTANCE];
+    let witnesses = kinds.map(|which| Witness::of(&stage.of(which)));
     let operator = stage.operator().ready().await;
     futures::join!(
         a_whole_life(&stage),
@@ -34,6 +52,10 @@ async fn fleets_are_made_changed_stopped_refused_and_let_go_as_their_manifests_s
         what_is_paused_rests_and_what_is_asked_for_is_echoed(&stage),
         what_no_schema_can_judge_is_stalled(&stage),
         events_are_posted_once(&stage),
+        kinds::a_stack_waits_for_its_fleet_and_a_fleet_for_its_stack(&stage),
+        kinds::an_image_builder_is_left_alone_while_it_makes_an_image(&stage),
+        kinds::an_instance_is_made_with_what_belongs_to_it_and_takes_it_along(&stage),
+        kinds::an_instance_that_the_catalogue_refuses_names_what_would_fit(&stage),
     );
     assert_eq!(stage.aws.violations().unwrap(), Vec::<Value>::new());
     operator.assert_log_is_clean();
@@ -41,7 +63,8 @@ async fn fleets_are_made_changed_stopped_refused_and_let_go_as_their_manifests_s
     assert_eq!((posted("failed"), posted("dropped")), (0.0, 0.0));
     operator.stop();
     assert_eq!(stage.holder().await, "", "the lease was not given back");
-    witness.testify();
+    assert!(!operator.daemon.log().contains("cAnArY-user-data"), "the log holds a script");
+    witnesses.into_iter().for_each(Witness::testify);
     exactly_the_rights_of_the_roles_are_used(&stage);
 }
 
@@ -49,7 +72,7 @@ async fn fleets_are_made_changed_stopped_refused_and_let_go_as_their_manifests_s
 async fn a_whole_life(stage: &Stage) {
     stage.create("life", spec(json!({ "displayName": "One", "tags": { "team": "a" } }))).await;
     stage.kubectl(&["wait", "--for=condition=Ready", "asfleet/life", "--timeout=60s"]).await;
-    let fleet = stage.fleet("life").await;
+    let fleet = stage.object("life").await;
     assert!(ready(&fleet), "{}", stage::shown(&fleet));
     assert_eq!(fleet["metadata"]["finalizers"], json!(["windlass.dev/finalizer"]));
     let made = stage.in_aws("life").unwrap();
@@ -174,8 +197,8 @@ async fn a_schedule_turns_it_on_and_off(stage: &Stage) {
     let at: jiff::Timestamp = word(&on, "/status/nextTransition/at").parse().unwrap();
     assert_eq!(word(&on, "/status/nextTransition/to"), "Stopped");
     let end = Instant::now() + Duration::from_secs(150);
-    while word(&stage.fleet("timed").await, "/status/state") != "STOPPED" {
-        assert!(Instant::now() < end, "the schedule did not stop it: {}", stage::shown(&stage.fleet("timed").await));
+    while word(&stage.object("timed").await, "/status/state") != "STOPPED" {
+        assert!(Instant::now() < end, "the schedule did not stop it: {}", stage::shown(&stage.object("timed").await));
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let stopped: jiff::Timestamp = word(&stage.in_aws("timed").unwrap(), "/state_since").parse().unwrap();
@@ -274,7 +297,7 @@ async fn what_is_paused_rests_and_what_is_asked_for_is_echoed(stage: &Stage) {
     stage.patch("rests", asked).await;
     stage.create("rests-not", spec(json!({}))).await;
     stage.until("rests-not", "Ready", ready).await;
-    let paused = stage.fleet("rests").await;
+    let paused = stage.object("rests").await;
     assert_eq!(stage.writes("rests", before), Vec::<String>::new());
     assert_eq!(condition(&paused, "Ready").0, "True", "the other conditions stay as they are");
     assert_eq!(paused["status"].get("lastHandledReconcileAt"), None);
@@ -340,7 +363,9 @@ fn exactly_the_rights_of_the_roles_are_used(stage: &Stage) {
     assert_eq!(refused, Vec::<&Value>::new());
     let used: BTreeSet<(String, String)> = audit.iter().map(verb_of).collect();
     let mut granted = BTreeSet::new();
-    for document in [include_str!("rbac/cluster.yaml"), include_str!("rbac/namespace.yaml")] {
+    let roles =
+        [include_str!("rbac/cluster.yaml"), include_str!("rbac/namespace.yaml"), include_str!("rbac/secrets.yaml")];
+    for document in roles {
         for role in stage::documents(document) {
             for rule in role["rules"].as_array().into_iter().flatten() {
                 for resource in rule["resources"].as_array().unwrap() {

@@ -29,6 +29,15 @@ struct Flags {
     /// Time to remove an idle instance, before --speed.
     #[arg(long, value_parser = duration)]
     scale_in: Option<Duration>,
+    /// Time from CreateImageBuilder or StartImageBuilder to RUNNING, before --speed.
+    #[arg(long, value_parser = duration)]
+    builder_start: Option<Duration>,
+    /// Time from StopImageBuilder to STOPPED, before --speed.
+    #[arg(long, value_parser = duration)]
+    builder_stop: Option<Duration>,
+    /// Time from DeleteImageBuilder until the image builder is not described any more, before --speed.
+    #[arg(long, value_parser = duration)]
+    builder_delete: Option<Duration>,
     /// Time from CreateInstances or StartInstance to running, before --speed.
     #[arg(long, value_parser = duration)]
     instance_start: Option<Duration>,
@@ -106,13 +115,15 @@ fn settings(flags: &Flags) -> anyhow::Result<Settings> {
             stop_fleet: flags.stop.unwrap_or(usual.stop_fleet),
             scale: flags.scale.unwrap_or(usual.scale),
             scale_in: flags.scale_in.unwrap_or(usual.scale_in),
+            start_builder: flags.builder_start.unwrap_or(usual.start_builder),
+            stop_builder: flags.builder_stop.unwrap_or(usual.stop_builder),
+            delete_builder: flags.builder_delete.unwrap_or(usual.delete_builder),
             create_instance: flags.instance_start.unwrap_or(usual.create_instance),
             start_instance: flags.instance_start.unwrap_or(usual.start_instance),
             stop_instance: flags.instance_stop.unwrap_or(usual.stop_instance),
             delete_instance: flags.instance_delete.unwrap_or(usual.delete_instance),
             address_lag: flags.address_lag.unwrap_or(usual.address_lag),
             small_change: flags.small_change.unwrap_or(usual.small_change),
-            ..usual
         },
         speed: flags.speed,
         visibility_lag: flags.visibility_lag,

@@ -144,7 +144,7 @@ async fn without_definitions_with_poison_and_without_an_api_server_it_waits_and_
     let operator = recipe().ready().await;
     stage.patch("good", json!({ "spec": { "displayName": "Good" } })).await;
     stage.until_aws("good", "renamed", |fleet| fleet["settings"]["DisplayName"] == "Good").await;
-    let poison = stage.fleet("poison").await;
+    let poison = stage.object("poison").await;
     assert_eq!((poison["metadata"].get("finalizers"), stage.writes("poison", 0).len()), (None, 0));
 
     // The API server is away for longer than the lease: nothing is written to AWS, and all goes on afterwards.
@@ -247,7 +247,7 @@ async fn told_to_stop_in_the_middle_of_a_create_it_remembers_what_it_made_before
     until("the create is under way", || operator.daemon.log().contains("aws CreateFleet")).await;
     assert_eq!(stage.in_aws("slow"), None);
     operator.stop();
-    let (fleet, made) = (stage.fleet("slow").await, stage.in_aws("slow").unwrap());
+    let (fleet, made) = (stage.object("slow").await, stage.in_aws("slow").unwrap());
     assert_eq!(fleet["status"]["arn"], made["arn"], "what was made is not known: {}", stage::shown(&fleet));
     assert_eq!(stage.writes("slow", 0), ["CreateFleet"], "nothing new was begun");
     assert_eq!(stage.holder().await, "");

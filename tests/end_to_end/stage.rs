@@ -19,8 +19,36 @@ pub const SOON: Duration = Duration::from_secs(60);
 pub const DELETED: Duration = Duration::from_secs(150);
 /// The secret that every operator signs with: no output may hold it.
 pub const SECRET: &str = "cAnArY/SeCrEt+AcCeSs.KeY/0123456789abcdEF";
-/// The path of our Fleets' API.
-const GROUP: &str = "/apis/appstream.windlass.dev/v1alpha1";
+
+/// One of our kinds, on both sides.
+#[derive(Debug)]
+pub struct Which {
+    pub group: &'static str,
+    pub kind: &'static str,
+    pub plural: &'static str,
+    /// What the simulator's admin route of all of them, and the list in its answer, are called.
+    in_aws: &'static str,
+    /// What comes before the name in its ARN; Lightsail's have no name.
+    arn: &'static str,
+}
+
+const APPSTREAM: &str = "appstream.windlass.dev";
+pub static FLEET: Which = Which { group: APPSTREAM, kind: "Fleet", plural: "fleets", in_aws: "fleets", arn: ":fleet/" };
+pub static STACK: Which = Which { group: APPSTREAM, kind: "Stack", plural: "stacks", in_aws: "stacks", arn: ":stack/" };
+pub static IMAGE_BUILDER: Which = Which {
+    group: APPSTREAM,
+    kind: "ImageBuilder",
+    plural: "imagebuilders",
+    in_aws: "builders",
+    arn: ":image-builder/",
+};
+pub static INSTANCE: Which = Which {
+    group: "lightsail.windlass.dev",
+    kind: "Instance",
+    plural: "instances",
+    in_aws: "instances",
+    arn: ":Instance/",
+};
 
 /// The control plane of this test binary, with our definitions and roles and an audit log.
 pub async fn control_plane() -> &'static ControlPlane {
@@ -50,6 +78,8 @@ pub struct Stage {
     pub control_plane: &'static ControlPlane,
     pub admin: Client,
     pub namespace: String,
+    /// The kind that it speaks of.
+    pub which: &'static Which,
     pub aws: Arc<Simulator>,
     /// How long waits last at most.
     pub patience: Duration,
@@ -77,7 +107,23 @@ impl Stage {
             context.namespace = Some(namespace.clone());
         }
         let kubeconfig = control_plane.write_kubeconfig(&person);
-        Self { control_plane, admin, namespace, aws, patience: SOON, poll: POLL, kubeconfig, operator_kubeconfig }
+        let which = &FLEET;
+        Self {
+            control_plane,
+            admin,
+            namespace,
+            which,
+            aws,
+            patience: SOON,
+            poll: POLL,
+            kubeconfig,
+            operator_kubeconfig,
+        }
+    }
+
+    /// The same stage, which speaks of another kind.
+    pub fn of(&self, which: &'static Which) -> Self {
+        Self { which, ..self.clone() }
     }
 
     /// An operator to be started, with short times.
@@ -112,52 +158,55 @@ impl Stage {
         token
     }
 
-    fn fleets(&self) -> String {
-        format!("{GROUP}/namespaces/{}/fleets", self.namespace)
+    fn objects(&self) -> String {
+        format!("/apis/{}/v1alpha1/namespaces/{}/{}", self.which.group, self.namespace, self.which.plural)
     }
 
-    /// Creates a Fleet.
+    /// Creates an object.
     pub async fn create(&self, name: &str, spec: Value) -> Value {
-        let fleet = manifest(name, spec);
-        ask(&self.admin, "POST", &format!("{}?fieldManager=person", self.fleets()), Some(&fleet)).await.unwrap()
+        let Which { group, kind, .. } = self.which;
+        let object = json!({
+            "apiVersion": format!("{group}/v1alpha1"), "kind": kind, "metadata": { "name": name }, "spec": spec,
+        });
+        ask(&self.admin, "POST", &format!("{}?fieldManager=person", self.objects()), Some(&object)).await.unwrap()
     }
 
-    /// The Fleet, or nothing.
+    /// The object, or nothing.
     pub async fn find(&self, name: &str) -> Option<Value> {
-        match ask(&self.admin, "GET", &format!("{}/{name}", self.fleets()), None).await {
-            Ok(fleet) => Some(fleet),
+        match ask(&self.admin, "GET", &format!("{}/{name}", self.objects()), None).await {
+            Ok(object) => Some(object),
             Err(kube::Error::Api(status)) if status.code == 404 => None,
-            Err(error) => panic!("reading fleet {name}: {error}"),
+            Err(error) => panic!("reading {} {name}: {error}", self.which.kind),
         }
     }
 
-    /// The Fleet.
-    pub async fn fleet(&self, name: &str) -> Value {
-        self.find(name).await.unwrap_or_else(|| panic!("there is no Fleet {name}"))
+    /// The object.
+    pub async fn object(&self, name: &str) -> Value {
+        self.find(name).await.unwrap_or_else(|| panic!("there is no {} {name}", self.which.kind))
     }
 
-    /// All Fleets of the namespace.
+    /// All of the namespace.
     pub async fn all(&self) -> Vec<Value> {
-        let list = ask(&self.admin, "GET", &self.fleets(), None).await.unwrap();
+        let list = ask(&self.admin, "GET", &self.objects(), None).await.unwrap();
         list["items"].as_array().cloned().unwrap_or_default()
     }
 
-    /// Merges this into the Fleet.
+    /// Merges this into the object.
     pub async fn patch(&self, name: &str, patch: Value) -> Value {
-        let path = format!("{}/{name}?fieldManager=person", self.fleets());
+        let path = format!("{}/{name}?fieldManager=person", self.objects());
         ask(&self.admin, "PATCH", &path, Some(&patch)).await.unwrap()
     }
 
-    /// Deletes the Fleet, without waiting.
+    /// Deletes the object, without waiting.
     pub async fn delete(&self, name: &str) {
-        ask(&self.admin, "DELETE", &format!("{}/{name}", self.fleets()), None).await.unwrap();
+        ask(&self.admin, "DELETE", &format!("{}/{name}", self.objects()), None).await.unwrap();
     }
 
-    /// Waits until the Fleet is so.
+    /// Waits until the object is so.
     pub async fn until(&self, name: &str, what: &str, so: impl Fn(&Value) -> bool) -> Value {
         let end = Instant::now() + self.patience;
         loop {
-            let fleet = self.fleet(name).await;
+            let fleet = self.object(name).await;
             if so(&fleet) {
                 return fleet;
             }
@@ -166,7 +215,7 @@ impl Stage {
         }
     }
 
-    /// Waits until the Fleet is gone.
+    /// Waits until the object is gone.
     pub async fn until_gone(&self, name: &str) {
         let end = Instant::now() + DELETED;
         while let Some(fleet) = self.find(name).await {
@@ -175,12 +224,14 @@ impl Stage {
         }
     }
 
-    /// Every Event about a Fleet: reason, note, count.
+    /// Every Event about an object: reason, note, count.
     pub async fn events(&self, name: &str) -> Vec<(String, String, i64)> {
         let path = format!("/apis/events.k8s.io/v1/namespaces/{}/events", self.namespace);
         let list = ask(&self.admin, "GET", &path, None).await.unwrap();
         let events = list["items"].as_array().cloned().unwrap_or_default();
-        let about = events.iter().filter(|event| event["regarding"]["name"] == name);
+        let (kind, name) = (json!(self.which.kind), json!(name));
+        let about =
+            events.iter().filter(|event| event["regarding"]["name"] == name && event["regarding"]["kind"] == kind);
         about
             .map(|event| (word(event, "/reason"), word(event, "/note"), event["series"]["count"].as_i64().unwrap_or(1)))
             .collect()
@@ -196,13 +247,11 @@ impl Stage {
         }
     }
 
-    /// The fleet as AWS has it, or nothing; without any lag.
+    /// The resource as AWS has it, or nothing; without any lag.
     pub fn in_aws(&self, name: &str) -> Option<Value> {
-        match testbed::http::get(self.aws.port(), &format!("/_sim/fleets/{name}")) {
-            Ok(fleet) => Some(fleet),
-            Err(error) if format!("{error:#}").contains("status 404") => None,
-            Err(error) => panic!("reading AWS's fleet {name}: {error:#}"),
-        }
+        let all = testbed::http::get(self.aws.port(), &format!("/_sim/{}", self.which.in_aws)).unwrap();
+        let all = all[self.which.in_aws].as_array().unwrap();
+        all.iter().find(|resource| resource["name"] == name).cloned()
     }
 
     /// Waits until AWS is so.
@@ -218,12 +267,12 @@ impl Stage {
         }
     }
 
-    /// The writes that AWS received about this fleet (by name or ARN), in order, from the audit entry `since` on.
+    /// The writes that AWS received about this resource (by name or ARN), in order, from the audit entry `since` on.
     pub fn writes(&self, name: &str, since: usize) -> Vec<String> {
         let entries = self.aws.audit(since).unwrap();
         let about = |entry: &&Value| {
             let resource = word(entry, "/resource");
-            entry["mutating"] == true && (resource == name || resource.ends_with(&format!(":fleet/{name}")))
+            entry["mutating"] == true && (resource == name || resource.ends_with(&format!("{}{name}", self.which.arn)))
         };
         entries.iter().filter(about).map(|entry| word(entry, "/operation")).collect()
     }
@@ -393,10 +442,6 @@ pub fn spec(more: Value) -> Value {
     let members = more.as_object().cloned().unwrap_or_default();
     spec.as_object_mut().unwrap().extend(members);
     spec
-}
-
-fn manifest(name: &str, spec: Value) -> Value {
-    json!({ "apiVersion": "appstream.windlass.dev/v1alpha1", "kind": "Fleet", "metadata": { "name": name }, "spec": spec })
 }
 
 /// The text at a JSON pointer; empty when there is none.

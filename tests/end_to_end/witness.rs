@@ -1,4 +1,4 @@
-//! Sees every version of every Fleet of a stage, and says at the end whether any of them was wrong.
+//! Sees every version of every object of a kind on a stage, and says at the end whether any of them was wrong.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::stage::{Stage, condition, shown};
 
-/// A watch on a stage's Fleets.
+/// A watch on a stage's objects of the kind that it speaks of.
 pub struct Witness {
     seen: Arc<Mutex<Vec<Value>>>,
     watching: JoinHandle<()>,
@@ -20,11 +20,11 @@ impl Witness {
     /// Watches from now on.
     pub fn of(stage: &Stage) -> Self {
         let kind = ApiResource {
-            group: "appstream.windlass.dev".into(),
+            group: stage.which.group.into(),
             version: "v1alpha1".into(),
-            api_version: "appstream.windlass.dev/v1alpha1".into(),
-            kind: "Fleet".into(),
-            plural: "fleets".into(),
+            api_version: format!("{}/v1alpha1", stage.which.group),
+            kind: stage.which.kind.into(),
+            plural: stage.which.plural.into(),
         };
         let api: Api<DynamicObject> = Api::namespaced_with(stage.admin.clone(), &stage.namespace, &kind);
         let seen = Arc::new(Mutex::new(Vec::new()));

@@ -37,7 +37,7 @@ pub struct Mutation {
     pub from: Value,
     /// The spec after.
     pub to: Value,
-    /// Whether the field is left out after it.
+    /// Whether the field, or a part of it, is left out after it.
     pub clears: bool,
     /// What it is set to, where it was left out before.
     pub sets: Option<Value>,
@@ -92,7 +92,7 @@ impl Samples<'_> {
                 Some(value) => self.with(from, &field.steps, value.clone()),
                 None => without(from, &field.steps),
             },
-            clears: to.is_none(),
+            clears: to.is_none() || what.starts_with("remove"),
             sets: to.filter(|_| what == "set").cloned(),
         };
         let mut all = Vec::new();
@@ -186,7 +186,7 @@ impl Samples<'_> {
 
     /// The nth value that fits a schema.
     fn sample(&self, schema: &Value, path: &str, n: usize) -> Value {
-        if let Some(choices) = schema["enum"].as_array() {
+        if let Some(choices) = schema["enum"].as_array().filter(|_| self.told(path).is_none()) {
             return choices[n % choices.len()].clone();
         }
         match schema["type"].as_str() {
@@ -195,7 +195,7 @@ impl Samples<'_> {
                 None => json!(texts::text(schema, path.rsplit('.').next().unwrap_or_default(), n, self.now)),
             },
             Some("integer") => json!(schema["minimum"].as_f64().unwrap_or(0.0) as i64 + 1 + n as i64),
-            Some("boolean") => json!(n % 2 == 0),
+            Some("boolean") => json!(n.is_multiple_of(2)),
             Some("array") => {
                 let least = schema["minItems"].as_u64().unwrap_or(1).max(1) as usize;
                 (0..least).map(|more| self.sample(&schema["items"], &format!("{path}[]"), n + more)).collect()

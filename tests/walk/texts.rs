@@ -4,7 +4,7 @@ use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::Value;
 
 /// What a rule holds, and two texts that it takes.
-const BY_RULE: [(&str, [&str; 2]); 9] = [
+const BY_RULE: [(&str, [&str; 2]); 18] = [
     (
         ":application/",
         [
@@ -22,6 +22,15 @@ const BY_RULE: [(&str, [&str; 2]); 9] = [
     ),
     ("'^subnet-", ["subnet-walk0", "subnet-walk1"]),
     ("'^sg-", ["sg-walk0", "sg-walk1"]),
+    ("'^vpce-", ["vpce-walk0", "vpce-walk1"]),
+    ("s3:::", ["arn:aws:s3:::walk-0", "arn:aws:s3:::walk-1"]),
+    ("'^https?://", ["https://walk-0.example.com/", "https://walk-1.example.com/"]),
+    ("mailto:", ["https://walk-0.example.com/*", "https://walk-1.example.com/*"]),
+    ("([a-z0-9-]{0,61}[a-z0-9])?[.])+", ["walk-0.example.com", "walk-1.example.com"]),
+    ("'^(25[0-5]", ["198.51.100.0/24", "203.0.113.7"]),
+    ("'^[0-9a-fA-F:]*:", ["2001:db8:1::/48", "2001:db8:2::/48"]),
+    ("'^[a-z][a-z0-9-]*$'", ["lightsail-connect", "walk-list"]),
+    ("):00$'", ["04:00", "05:00"]),
     ("(,[^,]*){5}", ["3,1,1,1133,50475,1,1,0", "3,1,2,1133,49970,1,1,0"]),
     ("duration(self)", ["2h", "3h"]),
     ("(/[A-Za-z0-9_+-]+)*$", ["Asia/Tokyo", "America/New_York"]),

@@ -55,8 +55,8 @@ impl Snapshot {
     }
 }
 
-/// Times, counts and memories.
-const VOLATILE: [&str; 13] = [
+/// Times, counts, memories, and addresses that AWS draws.
+const VOLATILE: [&str; 18] = [
     "observedGeneration",
     "lastTransitionTime",
     "since",
@@ -70,7 +70,33 @@ const VOLATILE: [&str; 13] = [
     "actual",
     "lastHandledReconcileAt",
     "id",
+    "public_ip_address",
+    "ipv6_address",
+    "address",
+    "publicIpAddress",
+    "ipv6Addresses",
 ];
+
+/// What two objects of the same spec do not share.
+const OWN: [&str; 6] = ["arn", "name", "windlass.dev/name", "windlass.dev/uid", "private_ip_address", "static_ip"];
+
+impl Seen {
+    /// The resource and the conditions, as they would be of any object: `name` is this one's.
+    pub fn of_any(&self, name: &str) -> (Value, Value) {
+        (nameless(&without(&self.aws, &OWN), name), nameless(&without(&self.conditions, &VOLATILE), name))
+    }
+}
+
+fn nameless(value: &Value, name: &str) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.replace(name, "…")),
+        Value::Array(items) => items.iter().map(|item| nameless(item, name)).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(member, value)| (member.clone(), nameless(value, name))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
 
 fn without(value: &Value, names: &[&str]) -> Value {
     match value {
@@ -114,14 +140,24 @@ fn compare(path: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// Whether a value is somewhere in another one.
+/// Whether a value is somewhere in another one, whichever of its letters AWS has in capitals.
 pub fn holds(all: &Value, value: &Value) -> bool {
-    all == value
+    same(all, value)
         || match all {
             Value::Object(members) => members.values().any(|member| holds(member, value)),
             Value::Array(items) => items.iter().any(|item| holds(item, value)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
         }
+}
+
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(a), Value::Object(b)) => {
+            let found = |name: &String| b.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+            a.len() == b.len() && a.iter().all(|(name, value)| found(name).is_some_and(|(_, other)| same(value, other)))
+        }
+        (a, b) => a == b,
+    }
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::api::stack::{AgentAccessConfig, ApplicationSettings, ConnectorType, StackSettings, StorageConnector};
+use crate::api::stack::{
+    AgentAccessConfig, AgentAccessSetting, ApplicationSettings, ConnectorType, Permission, StackSettings,
+    StorageConnector,
+};
 use crate::plan::conditions::bounded;
 use crate::plan::report::SHORT;
 
@@ -195,9 +198,10 @@ impl Field {
                 (Some(_), None) => false,
                 (Some(w), Some(s)) => {
                     let (w, s) = (&w.host_to_client, &s.host_to_client);
+                    // AWS takes it as one whole, and a list that is left out is none.
                     w.enabled == s.enabled
-                        && part(&w.allowed_urls, &s.allowed_urls)
-                        && part(&w.denied_urls, &s.denied_urls)
+                        && list(&w.allowed_urls) == list(&s.allowed_urls)
+                        && list(&w.denied_urls) == list(&s.denied_urls)
                 }
             },
             Self::AgentAccessConfig => match (&wanted.agent_access_config, &seen.agent_access_config) {
@@ -217,12 +221,19 @@ impl Field {
 }
 
 fn same_agents(wanted: &AgentAccessConfig, seen: &AgentAccessConfig) -> bool {
+    // What is not listed may not be done.
+    let permitted = |s: &&AgentAccessSetting| s.permission == Permission::Enabled;
     wanted.settings.iter().all(|w| seen.settings.contains(w))
+        && seen.settings.iter().filter(permitted).all(|s| wanted.settings.contains(s))
         && part(&wanted.s3_bucket_arn, &seen.s3_bucket_arn)
         && part(&wanted.screenshots_upload_enabled, &seen.screenshots_upload_enabled)
         && wanted.screen_resolution == seen.screen_resolution
         && wanted.screen_image_format == seen.screen_image_format
         && part(&wanted.user_control_mode, &seen.user_control_mode)
+}
+
+fn list(urls: &Option<BTreeSet<String>>) -> BTreeSet<&String> {
+    urls.iter().flatten().collect()
 }
 
 /// A part that the user left out is not compared.
