@@ -298,6 +298,16 @@ fn a_start_that_does_not_bring_the_bundle_is_waited_for_and_not_repeated() {
 }
 
 #[test]
+fn ports_that_somebody_opened_wider_than_the_spec_are_closed_again() {
+    let ipv6_alone = PublicPort { ipv6_cidrs: ["::/0".to_owned()].into(), ..port(22, 22) };
+    let mut bed = settled(InstanceSpec { public_ports: Some(vec![ipv6_alone]), ..spec() });
+    bed.facts().ports = Some([PortRule::new("tcp", (22, 22), ["0.0.0.0/0".into()], ["::/0".into()], [])].into());
+    bed.run();
+    assert_eq!(bed.sent, ["PutInstancePublicPorts"]);
+    assert_eq!(bed.condition("Ready").0, "True");
+}
+
+#[test]
 fn what_a_person_must_bring_is_looked_for_less_often_than_what_aws_is_at() {
     let bed = running().wanting(|s| s.static_ip = Some(StaticIp { name: Some(named("shared")) }));
     assert_eq!(bed.pass().0.next, Next::Wait(crate::plan::life::AWHILE));
