@@ -19,7 +19,7 @@ use super::form;
 use super::schema::{field_words_first, members};
 use super::text::LightsailName;
 pub use definition::definition;
-pub use status::{Applied, InstanceStatus, Internal, PowerSets, StaticIpStatus};
+pub use status::{Applied, InstanceStatus, Internal, PowerSets, Started, StaticIpStatus};
 
 /// The instance that is wanted. A field that is left out is not compared with AWS, unless its description says otherwise.
 #[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

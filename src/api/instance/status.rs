@@ -127,6 +127,9 @@ pub struct Internal {
     /// The generation whose change of the bundle AWS refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Rejected>,
+    /// The last start that was to change the bundle, until AWS shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<Started>,
     /// The starts and stops that `desiredState` needed lately.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power_sets: Option<PowerSets>,
@@ -160,6 +163,17 @@ impl Applied {
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// A start that was to change the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Started {
+    /// The bundle that it was made with, at most 256 characters.
+    #[schemars(length(max = 256))]
+    pub bundle: String,
+    /// When it was sent (RFC 3339).
+    pub at: Timestamp,
 }
 
 /// Starts and stops that followed each other closely.

@@ -113,7 +113,7 @@ pub fn public_ports(spec: &InstanceSpec, facts: &InstanceFacts) -> Option<Differ
     let (wanted, seen) = (spec.public_ports.as_ref()?, facts.ports.as_ref()?);
     let ports = ports::fitted(wanted, facts.ip_address_type);
     let rules: BTreeSet<PortRule> = ports.iter().map(PortRule::from).collect();
-    (rules != *seen).then(|| {
+    (!ports::same(&rules, seen, facts.ip_address_type)).then(|| {
         let call = InstanceCall::PutPorts { name: facts.name.clone(), ports };
         difference(PUBLIC_PORTS, &ports::words(seen), &ports::words(&rules), Deed::Send(call))
     })

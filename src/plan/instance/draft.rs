@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::api::common::{Impact, PendingChange};
 use crate::api::fleet::{DesiredState, Rejected};
-use crate::api::instance::Internal;
+use crate::api::instance::{Internal, Started};
 use crate::plan::conditions::bounded;
 use crate::plan::life::{There, wanted_tags};
-use crate::plan::report::{self, WORDS, elapsed, failed, pending};
+use crate::plan::report::{self, TEN_MINUTES, WORDS, elapsed, failed, pending};
 use crate::plan::tags::{self, Step, Tagged};
 use crate::plan::{Class, Failure, Input};
 
@@ -46,6 +46,8 @@ pub struct Draft<'a> {
 pub const NEXT_START: &str = "made when the instance is started";
 /// What it waits for whose stop has been sent.
 pub const BEING_STOPPED: &str = "the instance is being stopped";
+/// What it waits for after the start that it was made with.
+pub const NOT_SHOWN: &str = "the instance was started with it, and AWS does not show it yet";
 
 impl<'a> Draft<'a> {
     pub(super) fn new<'o: 'a>(there: &There<'a, 'o, InstanceKind>) -> Self {
@@ -94,9 +96,16 @@ impl<'a> Draft<'a> {
         let generation = report::generation(input.object);
         let earlier = shown::earlier(input.object);
         let asked_again = report::asked_again::<InstanceKind>(input.object, earlier.last_handled_reconcile_at.as_ref());
-        let change = self.new_bundle().map(|bundle| format!("bundleId={bundle}"));
-        self.internal.rejected =
-            self.internal.rejected.take().filter(|r| Some(&r.change) == change.as_ref() && !asked_again);
+        let change = self.new_bundle().map(bundle_change);
+        // While the catalogue cannot be read nobody can tell, and nothing is forgotten.
+        let untold = self.differences.iter().any(|d| d.field == diff::BUNDLE_ID && matches!(d.what, Deed::Wait(..)));
+        let same = |of: &str| untold || change.as_deref() == Some(of);
+        let (rejected, started) = (self.internal.rejected.take(), self.internal.started.take());
+        let rejected = rejected.filter(|r| same(&r.change) && !asked_again);
+        // A start whose outcome is still open is waited for, whoever asks.
+        let started = started.filter(|s| same(&bundle_change(&s.bundle)) && !(asked_again && over(s, input)));
+        (self.internal.rejected, self.internal.started) = (rejected, started);
+        self.remember_start_without_effect(generation, change.as_deref());
         let Some(failure) = input.failure else { return };
         let with_bundle = matches!(failure.call, Some(InstanceCall::Start { bundle: Some(_), .. }));
         let of_now = failure.generation == generation;
@@ -109,6 +118,26 @@ impl<'a> Draft<'a> {
                 change,
             });
         }
+    }
+
+    /// An instance that runs for so long with the bundle that it had before its start will not get the other one by itself,
+    /// and stopping it again would take it from its users for nothing.
+    fn remember_start_without_effect(&mut self, generation: i64, change: Option<&str>) {
+        let running = self.facts.power == Power::Running;
+        let vain = self.internal.started.as_ref().filter(|s| running && over(s, self.input));
+        let (Some(started), Some(change), None) = (vain, change, &self.internal.rejected) else { return };
+        let message = format!("AWS accepted the start with bundle {}, and the instance runs without it", started.bundle);
+        self.internal.rejected = Some(Rejected {
+            generation,
+            code: "NoEffect".into(),
+            message: bounded(&message, WORDS),
+            change: change.to_owned(),
+        });
+    }
+
+    /// How long ago the start was sent that is to give the instance its bundle, if one was.
+    pub(super) fn started(&self) -> Option<Duration> {
+        self.internal.started.as_ref().map(|started| elapsed(started.at, self.input.now))
     }
 
     pub(super) fn power(&self) -> DesiredState {
@@ -208,6 +237,17 @@ impl<'a> Draft<'a> {
     pub(super) fn catalogue(&self) -> Option<&'a Catalogue> {
         self.state.catalogue.as_deref()
     }
+}
+
+/// How a change of the bundle is written in the stamps.
+fn bundle_change(bundle: &str) -> String {
+    format!("bundleId={bundle}")
+}
+
+/// Whether a start was so long ago that AWS would show its bundle. AWS publishes no time; a start takes it some minutes at
+/// most.
+fn over(started: &Started, input: &Input<'_, InstanceKind>) -> bool {
+    elapsed(started.at, input.now) >= TEN_MINUTES
 }
 
 /// How long AWS may refuse to start an instance with another bundle before it is started without: a passing refusal is over

@@ -218,7 +218,7 @@ impl Stamps for Internal {
         // A static IP outlives the instance: what we allocated is still ours to release.
         let static_ips = std::mem::take(&mut self.applied.static_ips);
         self.applied = Applied { static_ips, ..Applied::default() };
-        (self.rejected, self.power_sets) = (None, None);
+        (self.rejected, self.started, self.power_sets) = (None, None, None);
     }
 }
 

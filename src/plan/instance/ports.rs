@@ -11,8 +11,8 @@ const ALL_IPV4: &str = "0.0.0.0/0";
 /// Everybody, by IPv6.
 const ALL_IPV6: &str = "::/0";
 
-/// A rule in its one form. Open to everybody is written as no address at all: AWS writes that, `0.0.0.0/0`, and with or
-/// without `::/0`.
+/// A rule in its one form. Which of its addresses count is [`same`]'s to say: that depends on who wrote it, and for what
+/// instance.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PortRule {
     /// The protocol in lower case; AWS has been seen to take and give `TCP`.
@@ -42,21 +42,66 @@ impl PortRule {
         // The API model's words speak of `icmp6`, its list of values of `icmpv6`.
         let protocol = if protocol == "icmp6" { Protocol::Icmpv6.as_str().to_owned() } else { protocol };
         let (from, to) = if protocol == Protocol::All.as_str() { (0, 65_535) } else { (from, to) };
-        let mut rule = Self {
+        Self {
             protocol,
             from,
             to,
             cidrs: cidrs.into_iter().map(|text| ipv4(&text)).collect(),
             ipv6_cidrs: ipv6_cidrs.into_iter().map(|text| ipv6(&text)).collect(),
             aliases: aliases.into_iter().map(|text| text.to_lowercase()).collect(),
-        };
-        let everybody = |cidrs: &BTreeSet<String>, all: &str| cidrs.iter().all(|cidr| cidr == all);
-        if rule.aliases.is_empty() && everybody(&rule.cidrs, ALL_IPV4) && everybody(&rule.ipv6_cidrs, ALL_IPV6) {
-            rule.cidrs.clear();
-            rule.ipv6_cidrs.clear();
         }
-        rule
     }
+
+    /// Whether it names anybody. One that does not is open to everybody.
+    fn names_anybody(&self) -> bool {
+        !self.cidrs.is_empty() || !self.ipv6_cidrs.is_empty() || !self.aliases.is_empty()
+    }
+
+    /// Whether this rule of a spec is that rule of AWS.
+    fn is(&self, seen: &Self, addresses: Option<IpAddressType>) -> bool {
+        let (ipv4, ipv6) = families(&self.protocol, addresses);
+        let ports = |rule: &Self| (rule.protocol.clone(), rule.from, rule.to);
+        if ports(self) != ports(seen) || self.aliases != seen.aliases {
+            return false;
+        }
+        let only = |set: &BTreeSet<String>, all: &str| set.len() == 1 && set.contains(all);
+        let (open_ipv4, open_ipv6) = match seen.names_anybody() {
+            true => (only(&seen.cidrs, ALL_IPV4), only(&seen.ipv6_cidrs, ALL_IPV6)),
+            false => (true, true),
+        };
+        match self.names_anybody() {
+            // AWS writes everybody as no address at all or as `0.0.0.0/0`, with or without `::/0`.
+            false => match ipv4 {
+                true => open_ipv4 && (!ipv6 || open_ipv6 || seen.ipv6_cidrs.is_empty()),
+                false => !ipv6 || open_ipv6 || open_ipv4 && seen.ipv6_cidrs.is_empty(),
+            },
+            // Nobody by a family is not everybody by it: each counts by itself.
+            true => {
+                let family = |wanted: &BTreeSet<String>, seen_set: &BTreeSet<String>, all: &str| match seen.names_anybody() {
+                    true => wanted == seen_set,
+                    false => only(wanted, all),
+                };
+                (!ipv4 || family(&self.cidrs, &seen.cidrs, ALL_IPV4))
+                    && (!ipv6 || family(&self.ipv6_cidrs, &seen.ipv6_cidrs, ALL_IPV6))
+            }
+        }
+    }
+}
+
+/// Whether AWS has these rules of a spec, no other, and none wider: on an instance with such addresses.
+pub fn same(wanted: &BTreeSet<PortRule>, seen: &BTreeSet<PortRule>, addresses: Option<IpAddressType>) -> bool {
+    wanted.iter().all(|rule| seen.iter().any(|there| rule.is(there, addresses)))
+        && seen.iter().all(|there| wanted.iter().any(|rule| rule.is(there, addresses)))
+}
+
+/// Whether addresses of IPv4 and of IPv6 count for a protocol on an instance that has these.
+fn families(protocol: &str, addresses: Option<IpAddressType>) -> (bool, bool) {
+    let (ipv4, ipv6) = match addresses {
+        Some(IpAddressType::Ipv4) => (true, false),
+        Some(IpAddressType::Ipv6) => (false, true),
+        Some(IpAddressType::Dualstack) | None => (true, true),
+    };
+    (ipv4 && protocol != Protocol::Icmpv6.as_str(), ipv6 && protocol != Protocol::Icmp.as_str())
 }
 
 impl From<&PublicPort> for PortRule {
@@ -138,17 +183,82 @@ mod tests {
         PortRule::new(protocol, ports, texts(cidrs), texts(ipv6), texts(aliases))
     }
 
+    fn is(wanted: &PortRule, seen: &PortRule, addresses: IpAddressType) -> bool {
+        same(&[wanted.clone()].into(), &[seen.clone()].into(), Some(addresses))
+    }
+
+    const ALL: [IpAddressType; 3] = [IpAddressType::Dualstack, IpAddressType::Ipv4, IpAddressType::Ipv6];
+
+    /// On which instances AWS's rule counts as the spec's: dualstack, IPv4, IPv6.
+    fn on(wanted: &PortRule, seen: &PortRule) -> [bool; 3] {
+        ALL.map(|addresses| is(wanted, seen, addresses))
+    }
+
+    #[test]
+    fn a_rule_that_names_nobody_is_what_aws_makes_of_it() {
+        let tcp = |cidrs: &[&str], ipv6: &[&str]| rule("tcp", (22, 22), cidrs, ipv6, &[]);
+        let nobody_named = tcp(&[], &[]);
+        for (seen, expected) in [
+            (rule("TCP", (22, 22), &[], &[], &[]), [true; 3]),
+            (tcp(&["0.0.0.0/0"], &[]), [true; 3]),
+            (tcp(&["0.0.0.0/0"], &["::/0"]), [true; 3]),
+            // By IPv4 it lets nobody in.
+            (tcp(&[], &["0::0/0"]), [false, false, true]),
+            (tcp(&["0.0.0.0/0"], &["2001:db8::/32"]), [false, true, false]),
+            (tcp(&["10.0.0.0/8"], &["::/0"]), [false, false, true]),
+            (tcp(&["10.0.0.0/8"], &[]), [false; 3]),
+            (rule("tcp", (22, 22), &["0.0.0.0/0"], &[], &["lightsail-connect"]), [false; 3]),
+        ] {
+            assert_eq!(on(&nobody_named, &seen), expected, "{seen}");
+        }
+    }
+
+    #[test]
+    fn what_aws_has_open_wider_than_the_spec_is_another_rule() {
+        let tcp = |cidrs: &[&str], ipv6: &[&str]| rule("tcp", (22, 22), cidrs, ipv6, &[]);
+        for (wanted, seen, expected) in [
+            // The spec wants IPv6 alone.
+            (tcp(&[], &["::/0"]), tcp(&["0.0.0.0/0"], &["::/0"]), [false, false, true]),
+            (tcp(&[], &["::/0"]), tcp(&[], &[]), [false, false, true]),
+            (tcp(&[], &["::/0"]), tcp(&[], &["::/0"]), [true; 3]),
+            // The spec wants IPv4 alone.
+            (tcp(&["0.0.0.0/0"], &[]), tcp(&["0.0.0.0/0"], &["::/0"]), [false, true, false]),
+            (tcp(&["0.0.0.0/0"], &[]), tcp(&[], &[]), [false, true, false]),
+            (tcp(&["0.0.0.0/0"], &[]), tcp(&["0.0.0.0/0"], &[]), [true; 3]),
+            (tcp(&["10.0.0.0/8"], &[]), tcp(&["10.0.0.0/8"], &["::/0"]), [false, true, false]),
+            (tcp(&["0.0.0.0/0"], &["::/0"]), tcp(&[], &[]), [true; 3]),
+        ] {
+            assert_eq!(on(&wanted, &seen), expected, "{wanted}: {seen}");
+        }
+    }
+
+    #[test]
+    fn icmp_has_one_family() {
+        let icmp = |cidrs: &[&str], ipv6: &[&str]| rule("icmp", (8, 0), cidrs, ipv6, &[]);
+        let icmpv6 = |cidrs: &[&str], ipv6: &[&str]| rule("icmpv6", (128, 0), cidrs, ipv6, &[]);
+        let dual = IpAddressType::Dualstack;
+        assert!(is(&icmp(&["0.0.0.0/0"], &[]), &icmp(&["0.0.0.0/0"], &["::/0"]), dual));
+        assert!(is(&icmpv6(&[], &["::/0"]), &icmpv6(&["0.0.0.0/0"], &["::/0"]), dual));
+        assert!(is(&icmpv6(&[], &[]), &icmpv6(&[], &["::/0"]), dual));
+        assert!(!is(&icmp(&["10.0.0.0/8"], &[]), &icmp(&["0.0.0.0/0"], &[]), dual));
+        assert!(!is(&icmpv6(&[], &["2001:db8::/32"]), &icmpv6(&[], &["::/0"]), dual));
+    }
+
+    #[test]
+    fn no_rule_is_missing_and_none_is_too_many() {
+        let [a, b] = [22, 80].map(|port| rule("tcp", (port, port), &[], &[], &[]));
+        let narrow = rule("tcp", (22, 22), &["10.0.0.0/8"], &[], &[]);
+        let set = |rules: &[&PortRule]| rules.iter().map(|rule| (*rule).clone()).collect::<BTreeSet<_>>();
+        let dual = Some(IpAddressType::Dualstack);
+        assert!(same(&set(&[&a, &b]), &set(&[&b, &a]), dual) && same(&set(&[]), &set(&[]), None));
+        for (wanted, seen) in [(set(&[&a, &b]), set(&[&a])), (set(&[&a]), set(&[&a, &b])), (set(&[&a]), set(&[&a, &narrow]))] {
+            assert!(!same(&wanted, &seen, dual));
+        }
+    }
+
     #[test]
     fn what_means_the_same_is_the_same() {
-        let everybody = rule("tcp", (22, 22), &[], &[], &[]);
-        for same in [
-            rule("TCP", (22, 22), &[], &[], &[]),
-            rule("tcp", (22, 22), &["0.0.0.0/0"], &[], &[]),
-            rule("tcp", (22, 22), &["0.0.0.0/0"], &["::/0"], &[]),
-            rule("tcp", (22, 22), &[], &["0::0/0"], &[]),
-        ] {
-            assert_eq!(same, everybody);
-        }
+        assert_eq!(rule("TCP", (22, 22), &[], &[], &[]), rule("tcp", (22, 22), &[], &[], &[]));
         assert_eq!(rule("all", (0, 0), &[], &[], &[]), rule("all", (0, 65_535), &[], &[], &[]));
         assert_eq!(rule("icmp6", (128, 0), &[], &[], &[]), rule("icmpv6", (128, 0), &[], &[], &[]));
         assert_eq!(

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use crate::api::fleet::DesiredState;
+use crate::api::instance::Started;
+use crate::plan::conditions::to_the_second;
 use crate::plan::life::{self, AWHILE, There, look};
 use crate::plan::reason::{Stall, Verdict, Waiting};
 use crate::plan::report::{self, Known, OBSERVED, Report, trouble_with};
 use crate::plan::{News, Next, Plan};
 
 use super::diff::BUNDLE_ID;
-use super::draft::{BEING_STOPPED, Draft};
+use super::draft::{BEING_STOPPED, Draft, NOT_SHOWN};
 use super::power::{self, Gate};
 use super::report as shown;
 use super::state::{InstanceLook, Power};
@@ -120,9 +122,16 @@ impl Draft<'_> {
         self.send(call, why, text, news)
     }
 
-    /// Stops for a newer generation of the bundle, if the rules let it; the start takes it.
+    /// Stops for a newer generation of the bundle, if the rules let it; the start takes it. Where that start has been made,
+    /// AWS may still come to show it.
     fn restart(mut self) -> Plan<InstanceKind> {
         let name = self.facts.name.clone();
+        if let Some(age) = self.started() {
+            self.waits = Some(NOT_SHOWN.into());
+            let text = format!("bundleId: {NOT_SHOWN}");
+            let again = (age / 4).clamp(Duration::from_secs(1), AWHILE);
+            return self.rest(Some((Verdict::Working(Waiting::Updating, text), again)));
+        }
         match power::gate(self.wanted, self.input) {
             Gate::Open => {
                 self.waits = Some(BEING_STOPPED.into());
@@ -158,7 +167,7 @@ impl Draft<'_> {
         }
         let mut verdicts = self.differences.iter().filter_map(|d| d.what.verdict());
         let refused = verdicts.clone().find(|v| matches!(v, Verdict::Stalled(..)));
-        let waited_for = verdicts.next().map(|verdict| (verdict, AT_IT));
+        let waited_for = verdicts.next().map(|verdict| (verdict.clone(), patience(&verdict)));
         let addressless = (facts.power == Power::Running && !shown::has_address(facts)).then(|| {
             (Verdict::Working(Waiting::Starting, "AWS has given the instance no address yet".into()), ADDRESS)
         });
@@ -179,11 +188,14 @@ impl Draft<'_> {
     }
 
     /// The instance is read anew, in this pass, before anything is written to it.
-    fn send(self, call: InstanceCall, why: Waiting, text: &str, news: News) -> Plan<InstanceKind> {
+    fn send(mut self, call: InstanceCall, why: Waiting, text: &str, news: News) -> Plan<InstanceKind> {
         let input = self.input;
         if self.tagged.began < input.now {
             // Of this hour, the catalogue costs nothing.
             return look(input, [InstanceLook::Anew, InstanceLook::Catalogue].into());
+        }
+        if let InstanceCall::Start { bundle: Some(bundle), .. } = &call {
+            self.internal.started = Some(Started { bundle: bundle.clone(), at: to_the_second(input.now) });
         }
         let verdict = trouble_with(input, &call).unwrap_or_else(|| Verdict::Working(why, text.to_owned()));
         self.finish(Next::Send(call), verdict, vec![news])
@@ -200,6 +212,14 @@ impl Draft<'_> {
             ..Report::new(self.input, Known::There(self.facts), verdict)
         };
         Plan { next, status: report.status(), news }
+    }
+}
+
+/// How soon to look again for what is waited for: AWS's own work takes seconds, what a person must bring may take days.
+fn patience(verdict: &Verdict) -> Duration {
+    match verdict {
+        Verdict::Working(Waiting::DependencyNotReady, _) => AWHILE,
+        Verdict::Working(..) | Verdict::Ready(_) | Verdict::Stalled(..) => AT_IT,
     }
 }
 

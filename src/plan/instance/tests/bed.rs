@@ -34,6 +34,8 @@ pub enum Answer {
     Refuses(Class),
     /// AWS takes it and does not carry it out.
     Forgets,
+    /// AWS starts the instance with the bundle that it has.
+    LeavesBundle,
 }
 
 #[derive(Debug, Clone)]
@@ -344,6 +346,12 @@ impl Bed {
                 return;
             }
             Answer::Takes => self.apply(call),
+            Answer::LeavesBundle => match call {
+                InstanceCall::Start { name, .. } => {
+                    self.apply(&InstanceCall::Start { name: name.clone(), bundle: None });
+                }
+                other => panic!("no start: {other:?}"),
+            },
             Answer::Forgets => {
                 if call.creates() {
                     self.creates.push(OperationFacts {

@@ -6,7 +6,7 @@ use super::bed::*;
 use crate::api::common::Impact;
 use crate::api::fleet::{DesiredState, Window};
 use crate::api::instance::*;
-use crate::plan::Class;
+use crate::plan::{Class, Next};
 use crate::plan::instance::*;
 
 fn port(from: i32, to: i32) -> PublicPort {
@@ -262,6 +262,58 @@ fn a_refused_bundle_never_keeps_the_instance_down() {
     let mut bed = bed.wanting(|s| s.common.deletion_protection = Some(true));
     bed.run_for(Duration::from_secs(600));
     assert_eq!(bed.sent.len(), 3);
+}
+
+#[test]
+fn a_start_that_does_not_bring_the_bundle_is_waited_for_and_not_repeated() {
+    let mut bed =
+        settled(InstanceSpec { disruption: immediate(), ..spec() }).wanting(|s| s.bundle_id = "nano_4_0".into());
+    bed.answers.insert("StartInstance", Answer::LeavesBundle);
+    bed.run_for(Duration::from_secs(500));
+    let once = ["StopInstance", "StartInstance nano_4_0"];
+    assert_eq!((&bed.sent[..], bed.condition("Reconciling").1.as_str()), (&once.map(str::to_owned)[..], "Updating"));
+    // AWS shows it late: all is well, and nothing is remembered.
+    let mut late = bed.clone();
+    late.facts().bundle_id = Some("nano_4_0".into());
+    late.run();
+    assert_eq!((late.sent.len(), late.condition("Ready").0.as_str()), (2, "True"));
+    assert_eq!(late.status().internal.started, None);
+    // AWS never shows it: the instance is left up.
+    bed.run_for(Duration::from_secs(3 * 3600));
+    assert_eq!((&bed.sent[..], bed.condition("Available").0.as_str()), (&once.map(str::to_owned)[..], "True"));
+    let (_, reason, text) = bed.condition("Stalled");
+    assert!(reason == "Rejected" && text.contains("NoEffect"), "{reason}: {text}");
+    // Nor while the catalogue cannot be read for a time.
+    bed.catalogue.unreadable = Some("AccessDenied".into());
+    bed.run_for(Duration::from_secs(300));
+    bed.catalogue.unreadable = None;
+    bed.run_for(Duration::from_secs(3600));
+    assert_eq!(bed.sent, once);
+    // A request to look again tries once more.
+    let annotation = (crate::api::RECONCILE_REQUESTED_AT.to_owned(), "1".to_owned());
+    bed.object.metadata.annotations = Some([annotation].into());
+    bed.answers.clear();
+    bed.step();
+    assert_eq!(bed.sent[2..], ["StopInstance".to_owned()]);
+}
+
+#[test]
+fn ports_that_somebody_opened_wider_than_the_spec_are_closed_again() {
+    let ipv6_alone = PublicPort { ipv6_cidrs: ["::/0".to_owned()].into(), ..port(22, 22) };
+    let mut bed = settled(InstanceSpec { public_ports: Some(vec![ipv6_alone]), ..spec() });
+    bed.facts().ports = Some([PortRule::new("tcp", (22, 22), ["0.0.0.0/0".into()], ["::/0".into()], [])].into());
+    bed.run();
+    assert_eq!(bed.sent, ["PutInstancePublicPorts"]);
+    assert_eq!(bed.condition("Ready").0, "True");
+}
+
+#[test]
+fn what_a_person_must_bring_is_looked_for_less_often_than_what_aws_is_at() {
+    let bed = running().wanting(|s| s.static_ip = Some(StaticIp { name: Some(named("shared")) }));
+    assert_eq!(bed.pass().0.next, Next::Wait(crate::plan::life::AWHILE));
+    let mut bed = running().wanting(|s| s.add_ons = snapshots(None));
+    bed.facts().auto_snapshot = Some(AutoSnapshotFacts { status: AddOnStatus::read("Enabling"), time: None });
+    assert_eq!(bed.pass().0.next, Next::Wait(Duration::from_secs(5)));
 }
 
 #[test]
