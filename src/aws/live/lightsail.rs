@@ -125,7 +125,8 @@ impl Lightsail {
         let began = self.shown(known.began);
         let instance = known.value.as_deref().cloned();
         let tags = instance.as_ref().map(|instance| Tagged { began, tags: instance.tags.clone() });
-        Ok(InstanceState { began, instance, tags, static_ips, catalogue, creates, auto_snapshots })
+        let (static_ips_began, static_ips) = static_ips.unzip();
+        Ok(InstanceState { began, instance, tags, static_ips, static_ips_began, catalogue, creates, auto_snapshots })
     }
 
     async fn write(&self, scope: &Scope, call: &InstanceCall, urgency: Urgency) -> Result<Reply, AwsError> {
@@ -161,12 +162,13 @@ impl Lightsail {
         way: &Way,
         place: &Place,
         not_before: Timestamp,
-    ) -> Result<StaticIps, AwsError> {
+    ) -> Result<(Timestamp, StaticIps), AwsError> {
         let read = || {
             let (client, way) = (client.clone(), way.clone());
             async move { read::static_ips(&client, &way).await.map(Arc::new) }.boxed()
         };
-        Ok(Arc::clone(&self.static_ips.since(place, not_before, read).await?.value))
+        let known = self.static_ips.since(place, not_before, read).await?;
+        Ok((self.shown(known.began), Arc::clone(&known.value)))
     }
 
     async fn catalogue(&self, client: &Client, way: &Way, place: &Place) -> Result<Arc<Catalogue>, AwsError> {
