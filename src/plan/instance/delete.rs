@@ -8,6 +8,7 @@ use crate::api::instance::AutoSnapshotsOnDelete;
 use crate::api::{Instance, LightsailName};
 use crate::plan::leave::Going;
 use crate::plan::life::{self, look};
+use crate::plan::looked::Looked;
 use crate::plan::reason::Waiting;
 use crate::plan::{News, Plan};
 
@@ -36,11 +37,16 @@ pub fn leave(going: &Going<'_, InstanceKind>) -> Plan<InstanceKind> {
         }
     }
     let rule = input.object.spec.auto_snapshots_on_delete;
-    match (rule, kept(facts, snapshots)) {
-        (AutoSnapshotsOnDelete::Wait, Some(text)) => {
-            return going.wait(Waiting::AutoSnapshotsKept, &text, life::AWHILE);
+    match (rule, snapshots) {
+        (AutoSnapshotsOnDelete::Wait, Looked::Refused(refusal)) => {
+            return going.wait(Waiting::AccessDenied, &refusal.text(), life::AWHILE);
         }
-        (AutoSnapshotsOnDelete::Delete, _) | (AutoSnapshotsOnDelete::Wait, None) => {}
+        (AutoSnapshotsOnDelete::Wait, Looked::Found(days)) => {
+            if let Some(text) = kept(facts, days) {
+                return going.wait(Waiting::AutoSnapshotsKept, &text, life::AWHILE);
+            }
+        }
+        (AutoSnapshotsOnDelete::Delete, Looked::Found(_) | Looked::Refused(_)) => {}
     }
     if let Some(plan) = static_ip(going, facts.name.as_str()) {
         return plan;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::api::instance::{IpAddressType, MetadataOptions};
 use crate::api::{Arn, LightsailName};
 
+use crate::plan::looked::Looked;
 use crate::plan::tags::Tagged;
 
 use super::catalogue::Catalogue;
@@ -31,8 +32,8 @@ pub struct InstanceState {
     /// The CreateInstance operations of GetOperationsForResource, oldest first ([`InstanceLook::Operations`]).
     pub creates: Option<Vec<OperationFacts>>,
     /// The days of GetAutoSnapshots, newest first ([`InstanceLook::AutoSnapshots`]); not asked for, and none, where the spec
-    /// lets them go with the instance.
-    pub auto_snapshots: Option<Vec<String>>,
+    /// lets them go with the instance and where AWS lists no such add-on.
+    pub auto_snapshots: Option<Looked<Vec<String>>>,
 }
 
 /// Reads beside the shared ones.
