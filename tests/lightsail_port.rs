@@ -24,6 +24,7 @@ use windlass::aws::live::Lightsail;
 use windlass::aws::{Ask, AwsError, AwsPort, Leave, Reply};
 use windlass::plan::account::Wish;
 use windlass::plan::instance::*;
+use windlass::plan::looked::Looked;
 use windlass::plan::{Answered, Beside, Class, Failure, Input, Kind, Next, Scope, SecretText, Seen};
 
 const ACCOUNT: &str = "123456789012";
@@ -494,7 +495,10 @@ async fn the_exception_is_told_though_the_sdk_takes_the_finer_code_for_it() {
     // Absent is no error.
     let looks = [InstanceLook::Anew, InstanceLook::Operations, InstanceLook::AutoSnapshots];
     let state = bench.observe(&object("none"), &looks, bench.now()).await.unwrap();
-    assert_eq!((state.instance, state.creates, state.auto_snapshots), (None, Some(vec![]), Some(vec![])));
+    assert_eq!(
+        (state.instance, state.creates, state.auto_snapshots),
+        (None, Some(vec![]), Some(Looked::Found(vec![])))
+    );
     let refused = bench.send(InstanceCall::Stop("none".parse().unwrap())).await.unwrap_err();
     assert_eq!(refused.class, Class::NotFound);
     bench.create("taken").await.unwrap();

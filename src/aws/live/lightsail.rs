@@ -8,6 +8,7 @@ use aws_sdk_lightsail::Client;
 use futures::FutureExt;
 use jiff::Timestamp;
 
+use super::appstream::looked;
 use super::errors::ours;
 use super::leave::AskLeave;
 use super::lightsail_read::{self as read, Instances};
@@ -25,6 +26,7 @@ use crate::aws::{Ask, AwsError, AwsPort, Leave, Reply, Stray};
 use crate::plan::instance::{
     Catalogue, InstanceCall, InstanceFacts, InstanceKind, InstanceLook, InstanceState, StaticIpFacts,
 };
+use crate::plan::looked::Looked;
 use crate::plan::tags::Tagged;
 use crate::plan::{Call, Class, Scope};
 
@@ -112,20 +114,20 @@ impl Lightsail {
                 false => Ok(None),
             }
         };
-        let auto_snapshots = async {
-            match (looks.contains(&InstanceLook::AutoSnapshots), object.spec.auto_snapshots_on_delete) {
-                (true, AutoSnapshotsOnDelete::Wait) => read::auto_snapshots(client, way, &name).await.map(Some),
-                (true, AutoSnapshotsOnDelete::Delete) => Ok(Some(Vec::new())),
-                (false, AutoSnapshotsOnDelete::Wait | AutoSnapshotsOnDelete::Delete) => Ok(None),
-            }
-        };
-        let (known, static_ips, catalogue, creates, auto_snapshots) =
-            futures::try_join!(instance, static_ips, catalogue, creates, auto_snapshots)?;
+        let (known, static_ips, catalogue, creates) = futures::try_join!(instance, static_ips, catalogue, creates)?;
 
         let began = self.shown(known.began);
         let instance = known.value.as_deref().cloned();
+        let auto_snapshots = match looks.contains(&InstanceLook::AutoSnapshots) {
+            true if holds_snapshots(instance.as_ref(), object.spec.auto_snapshots_on_delete) => {
+                Some(looked(read::auto_snapshots(client, way, &name).await)?)
+            }
+            true => Some(Looked::Found(Vec::new())),
+            false => None,
+        };
         let tags = instance.as_ref().map(|instance| Tagged { began, tags: instance.tags.clone() });
-        Ok(InstanceState { began, instance, tags, static_ips, catalogue, creates, auto_snapshots })
+        let (static_ips_began, static_ips) = static_ips.unzip();
+        Ok(InstanceState { began, instance, tags, static_ips, static_ips_began, catalogue, creates, auto_snapshots })
     }
 
     async fn write(&self, scope: &Scope, call: &InstanceCall, urgency: Urgency) -> Result<Reply, AwsError> {
@@ -161,12 +163,13 @@ impl Lightsail {
         way: &Way,
         place: &Place,
         not_before: Timestamp,
-    ) -> Result<StaticIps, AwsError> {
+    ) -> Result<(Timestamp, StaticIps), AwsError> {
         let read = || {
             let (client, way) = (client.clone(), way.clone());
             async move { read::static_ips(&client, &way).await.map(Arc::new) }.boxed()
         };
-        Ok(Arc::clone(&self.static_ips.since(place, not_before, read).await?.value))
+        let known = self.static_ips.since(place, not_before, read).await?;
+        Ok((self.shown(known.began), Arc::clone(&known.value)))
     }
 
     async fn catalogue(&self, client: &Client, way: &Way, place: &Place) -> Result<Arc<Catalogue>, AwsError> {
@@ -258,6 +261,15 @@ fn existed(object: &Instance) -> bool {
     object.status.as_ref().is_some_and(|status| status.arn.is_some() || status.internal.intent.is_some())
 }
 
+/// Whether automatic snapshots may hold a deletion back. AWS keeps none of an instance that never had the add-on, and lists
+/// one that was disabled.
+fn holds_snapshots(instance: Option<&InstanceFacts>, rule: AutoSnapshotsOnDelete) -> bool {
+    match rule {
+        AutoSnapshotsOnDelete::Wait => instance.is_some_and(|instance| instance.auto_snapshot.is_some()),
+        AutoSnapshotsOnDelete::Delete => false,
+    }
+}
+
 /// Whether the object has, or had, to do with a static IP: all others need not know what there is.
 fn concerns_static_ips(object: &Instance) -> bool {
     let stamped = object.status.as_ref().is_some_and(|status| !status.internal.applied.static_ips.is_empty());
@@ -280,4 +292,34 @@ fn audit(scope: &Scope, call: &InstanceCall, result: &Result<Reply, AwsError>) {
         outcome,
         "aws write"
     );
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use aws_sdk_lightsail::types as sdk;
+
+    use super::super::lightsail_translate as translate;
+    use super::*;
+
+    #[test]
+    fn snapshots_are_asked_for_where_the_instance_lists_the_add_on_and_the_spec_keeps_them() {
+        let instance = |add_on: Option<(&str, &str)>| {
+            let add_on = add_on.map(|(name, status)| sdk::AddOn::builder().name(name).status(status).build());
+            let arn = "arn:aws:lightsail:eu-central-1:111122223333:Instance/bd470fc5";
+            let said = sdk::Instance::builder().name("web").arn(arn).set_add_ons(add_on.map(|one| vec![one])).build();
+            translate::instance("GetInstance", said).unwrap()
+        };
+        let (wait, delete) = (AutoSnapshotsOnDelete::Wait, AutoSnapshotsOnDelete::Delete);
+        for (instance, expected) in [
+            (None, false),
+            (instance(None), false),
+            (instance(Some(("StopInstanceOnIdle", "Enabled"))), false),
+            (instance(Some(("AutoSnapshot", "Enabled"))), true),
+            (instance(Some(("AutoSnapshot", "Disabled"))), true),
+        ] {
+            assert_eq!(holds_snapshots(instance.as_ref(), wait), expected, "{instance:?}");
+            assert!(!holds_snapshots(instance.as_ref(), delete));
+        }
+    }
 }

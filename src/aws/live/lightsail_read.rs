@@ -43,8 +43,9 @@ impl Source<InstanceFacts> for Instances {
                     }
                 },
                 |instance| {
-                    let facts = translate::instance(GET_INSTANCES, instance)?;
-                    items.insert(facts.name.as_str().to_owned(), Arc::new(facts));
+                    if let Some(facts) = translate::instance(GET_INSTANCES, instance)? {
+                        items.insert(facts.name.as_str().to_owned(), Arc::new(facts));
+                    }
                     Ok(())
                 },
             )
@@ -73,8 +74,9 @@ impl Source<InstanceFacts> for Instances {
 async fn instance(client: &Client, way: &Way, name: &str) -> Result<Option<InstanceFacts>, AwsError> {
     match way.read(GET_INSTANCE, client.get_instance().instance_name(name).send()).await {
         Ok(said) => {
-            let unreadable = || translate::unreadable(GET_INSTANCE, "the answer holds no instance");
-            translate::instance(GET_INSTANCE, said.instance.ok_or_else(unreadable)?).map(Some)
+            let unreadable = || translate::unreadable(GET_INSTANCE, "the answer holds no instance of that name");
+            let facts = translate::instance(GET_INSTANCE, said.instance.ok_or_else(unreadable)?)?;
+            facts.ok_or_else(unreadable).map(Some)
         }
         Err(error) if error.class == Class::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -16,14 +16,14 @@ use crate::plan::instance::{
 /// The add-on that is ours to set; its name in answers.
 const AUTO_SNAPSHOT: &str = "AutoSnapshot";
 
-/// An instance as AWS describes it.
+/// An instance as AWS describes it; none where its name is one that no object can give: it is somebody else's.
 ///
 /// # Errors
 /// When it has no name or ARN: it could then not be told from others.
-pub(super) fn instance(operation: &'static str, instance: sdk::Instance) -> Result<InstanceFacts, AwsError> {
+pub(super) fn instance(operation: &'static str, instance: sdk::Instance) -> Result<Option<InstanceFacts>, AwsError> {
     let lacks = |what| unreadable(operation, what);
-    let name =
-        instance.name.and_then(|name| name.parse().ok()).ok_or_else(|| lacks("an instance came without a name"))?;
+    let name = some_text(instance.name).ok_or_else(|| lacks("an instance came without a name"))?;
+    let Ok(name) = name.parse() else { return Ok(None) };
     let arn = instance.arn.and_then(|arn| arn.parse().ok()).ok_or_else(|| lacks("an instance came without an ARN"))?;
     let state = instance.state.and_then(|state| state.name).unwrap_or_default();
     let add_on = |add_on: sdk::AddOn| {
@@ -32,7 +32,7 @@ pub(super) fn instance(operation: &'static str, instance: sdk::Instance) -> Resu
             time: add_on.snapshot_time_of_day,
         })
     };
-    Ok(InstanceFacts {
+    Ok(Some(InstanceFacts {
         arn,
         name,
         tags: tags(instance.tags.unwrap_or_default()),
@@ -56,7 +56,7 @@ pub(super) fn instance(operation: &'static str, instance: sdk::Instance) -> Resu
         ports: instance.networking.and_then(|networking| networking.ports).map(ports),
         auto_snapshot: instance.add_ons.unwrap_or_default().into_iter().find_map(add_on),
         metadata: instance.metadata_options.map(metadata),
-    })
+    }))
 }
 
 fn some_text(text: Option<String>) -> Option<String> {
@@ -233,4 +233,28 @@ pub(super) fn auto_snapshot(time: Option<&str>) -> Option<sdk::AddOnRequest> {
     let asked = sdk::AutoSnapshotAddOnRequest::builder().set_snapshot_time_of_day(time.map(str::to_owned)).build();
     let request = sdk::AddOnRequest::builder().add_on_type(sdk::AddOnType::AutoSnapshot);
     request.auto_snapshot_add_on_request(asked).build().ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn said(name: Option<&str>, arn: Option<&str>) -> sdk::Instance {
+        sdk::Instance::builder().set_name(name.map(str::to_owned)).set_arn(arn.map(str::to_owned)).build()
+    }
+
+    const ARN: Option<&str> = Some("arn:aws:lightsail:eu-central-1:111122223333:Instance/bd470fc5");
+
+    #[test]
+    fn an_instance_that_cannot_be_ours_is_left_out_and_one_that_cannot_be_told_fails_the_read() {
+        let read = |name, arn| instance("GetInstances", said(name, arn));
+        assert_eq!(read(Some("web"), ARN).unwrap().unwrap().name.as_str(), "web");
+        for foreign in ["a name with spaces", "ü-berlin", "x", "-web"] {
+            assert_eq!(read(Some(foreign), ARN).unwrap(), None, "{foreign}");
+        }
+        for (name, arn) in [(None, ARN), (Some(""), ARN), (Some("web"), None), (Some("web"), Some("no arn"))] {
+            assert!(read(name, arn).is_err(), "{name:?} {arn:?}");
+        }
+    }
 }

@@ -5,11 +5,14 @@
 use std::time::Duration;
 
 use crate::api::instance::AutoSnapshotsOnDelete;
+use crate::api::{Instance, LightsailName};
 use crate::plan::leave::Going;
 use crate::plan::life::{self, look};
+use crate::plan::looked::Looked;
 use crate::plan::reason::Waiting;
 use crate::plan::{News, Plan};
 
+use super::report::earlier;
 use super::state::{AddOnStatus, InstanceFacts, InstanceLook, Power};
 use super::{InstanceCall, InstanceKind, static_ip, wanted};
 
@@ -34,11 +37,16 @@ pub fn leave(going: &Going<'_, InstanceKind>) -> Plan<InstanceKind> {
         }
     }
     let rule = input.object.spec.auto_snapshots_on_delete;
-    match (rule, kept(facts, snapshots)) {
-        (AutoSnapshotsOnDelete::Wait, Some(text)) => {
-            return going.wait(Waiting::AutoSnapshotsKept, &text, life::AWHILE);
+    match (rule, snapshots) {
+        (AutoSnapshotsOnDelete::Wait, Looked::Refused(refusal)) => {
+            return going.wait(Waiting::AccessDenied, &refusal.text(), life::AWHILE);
         }
-        (AutoSnapshotsOnDelete::Delete, _) | (AutoSnapshotsOnDelete::Wait, None) => {}
+        (AutoSnapshotsOnDelete::Wait, Looked::Found(days)) => {
+            if let Some(text) = kept(facts, days) {
+                return going.wait(Waiting::AutoSnapshotsKept, &text, life::AWHILE);
+            }
+        }
+        (AutoSnapshotsOnDelete::Delete, Looked::Found(_) | Looked::Refused(_)) => {}
     }
     if let Some(plan) = static_ip(going, facts.name.as_str()) {
         return plan;
@@ -74,10 +82,20 @@ fn kept(facts: &InstanceFacts, snapshots: &[String]) -> Option<String> {
     }
 }
 
+/// Whether the static IP of that name is the operator's to release: not where the spec names it, nor where it once did.
+fn is_ours(object: &Instance, own: &LightsailName) -> bool {
+    let stamped = || earlier(object).internal.applied.static_ips.contains(own.as_str());
+    match object.spec.static_ip.as_ref().map(|ip| ip.name.as_ref()) {
+        Some(None) => true,
+        Some(Some(named)) => named != own && stamped(),
+        None => stamped(),
+    }
+}
+
 /// Takes our own static IP off the instance of that name and gives it back to AWS.
 fn static_ip(going: &Going<'_, InstanceKind>, name: &str) -> Option<Plan<InstanceKind>> {
     let all = going.state.static_ips.as_deref()?;
-    let own = wanted::own_static_ip(going.input.object).ok()?;
+    let own = wanted::own_static_ip(going.input.object).ok().filter(|own| is_ours(going.input.object, own))?;
     let call = static_ip::leaving(&own, all, name)?;
     let note = match &call {
         InstanceCall::ReleaseStaticIp(_) => format!("released static IP {own}"),

@@ -6,7 +6,7 @@ use crate::api::common::{Impact, PendingChange};
 use crate::api::fleet::{DesiredState, Rejected};
 use crate::api::instance::{Internal, Started};
 use crate::plan::conditions::bounded;
-use crate::plan::life::{There, wanted_tags};
+use crate::plan::life::{There, believed, wanted_tags};
 use crate::plan::report::{self, TEN_MINUTES, WORDS, elapsed, failed, pending};
 use crate::plan::tags::{self, Step, Tagged};
 use crate::plan::{Class, Failure, Input};
@@ -62,7 +62,8 @@ impl<'a> Draft<'a> {
         let mut differences = Vec::new();
         // A static IP goes before the addresses become IPv6 alone.
         if let Some(all) = state.static_ips.as_deref() {
-            differences.extend(static_ip::difference(wanted, facts, all, &mut internal));
+            let sure = state.static_ips_began.is_some_and(|began| believed(began, input.quiet_since).is_ok());
+            differences.extend(static_ip::difference(wanted, facts, (all, sure), &mut internal));
         }
         differences.extend(diff::addresses(spec, facts));
         differences.extend(diff::public_ports(spec, facts));
@@ -126,7 +127,8 @@ impl<'a> Draft<'a> {
         let running = self.facts.power == Power::Running;
         let vain = self.internal.started.as_ref().filter(|s| running && over(s, self.input));
         let (Some(started), Some(change), None) = (vain, change, &self.internal.rejected) else { return };
-        let message = format!("AWS accepted the start with bundle {}, and the instance runs without it", started.bundle);
+        let message =
+            format!("AWS accepted the start with bundle {}, and the instance runs without it", started.bundle);
         self.internal.rejected = Some(Rejected {
             generation,
             code: "NoEffect".into(),

@@ -77,10 +77,11 @@ impl PortRule {
             },
             // Nobody by a family is not everybody by it: each counts by itself.
             true => {
-                let family = |wanted: &BTreeSet<String>, seen_set: &BTreeSet<String>, all: &str| match seen.names_anybody() {
-                    true => wanted == seen_set,
-                    false => only(wanted, all),
-                };
+                let family =
+                    |wanted: &BTreeSet<String>, seen_set: &BTreeSet<String>, all: &str| match seen.names_anybody() {
+                        true => wanted == seen_set,
+                        false => only(wanted, all),
+                    };
                 (!ipv4 || family(&self.cidrs, &seen.cidrs, ALL_IPV4))
                     && (!ipv6 || family(&self.ipv6_cidrs, &seen.ipv6_cidrs, ALL_IPV6))
             }
@@ -251,7 +252,9 @@ mod tests {
         let set = |rules: &[&PortRule]| rules.iter().map(|rule| (*rule).clone()).collect::<BTreeSet<_>>();
         let dual = Some(IpAddressType::Dualstack);
         assert!(same(&set(&[&a, &b]), &set(&[&b, &a]), dual) && same(&set(&[]), &set(&[]), None));
-        for (wanted, seen) in [(set(&[&a, &b]), set(&[&a])), (set(&[&a]), set(&[&a, &b])), (set(&[&a]), set(&[&a, &narrow]))] {
+        for (wanted, seen) in
+            [(set(&[&a, &b]), set(&[&a])), (set(&[&a]), set(&[&a, &b])), (set(&[&a]), set(&[&a, &narrow]))]
+        {
             assert!(!same(&wanted, &seen, dual));
         }
     }

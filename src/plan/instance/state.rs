@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::api::instance::{IpAddressType, MetadataOptions};
 use crate::api::{Arn, LightsailName};
 
+use crate::plan::looked::Looked;
 use crate::plan::tags::Tagged;
 
 use super::catalogue::Catalogue;
@@ -24,13 +25,15 @@ pub struct InstanceState {
     pub tags: Option<Tagged>,
     /// GetStaticIps, by name: where the object has, or had, to do with one.
     pub static_ips: Option<Arc<BTreeMap<String, StaticIpFacts>>>,
+    /// When the read of `static_ips` began.
+    pub static_ips_began: Option<Timestamp>,
     /// What the Region offers: the last known, at no cost, unless [`InstanceLook::Catalogue`] asked for one of this hour.
     pub catalogue: Option<Arc<Catalogue>>,
     /// The CreateInstance operations of GetOperationsForResource, oldest first ([`InstanceLook::Operations`]).
     pub creates: Option<Vec<OperationFacts>>,
     /// The days of GetAutoSnapshots, newest first ([`InstanceLook::AutoSnapshots`]); not asked for, and none, where the spec
-    /// lets them go with the instance.
-    pub auto_snapshots: Option<Vec<String>>,
+    /// lets them go with the instance and where AWS lists no such add-on.
+    pub auto_snapshots: Option<Looked<Vec<String>>>,
 }
 
 /// Reads beside the shared ones.

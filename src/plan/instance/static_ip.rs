@@ -11,7 +11,7 @@ use crate::plan::reason::Waiting;
 use super::InstanceCall;
 use super::diff::{Deed, Difference};
 use super::state::{InstanceFacts, StaticIpFacts};
-use super::wanted::{self, Wanted};
+use super::wanted::{self, Wanted, WantedIp};
 
 /// The spec path.
 pub const FIELD: &str = "staticIp";
@@ -19,62 +19,61 @@ pub const FIELD: &str = "staticIp";
 /// Static IPs of the Region, by name.
 type All = BTreeMap<String, StaticIpFacts>;
 
-/// What is to be done about static IPs next, and the stamps for it.
+/// What is to be done about static IPs next, and the stamps for it; `sure` says whether what AWS does not show is not there.
+///
+/// An instance has one at most. The one that it has is kept until the one that it is to have can be attached.
 pub fn difference(
     wanted: &Wanted<'_>,
     facts: &InstanceFacts,
-    all: &All,
+    (all, sure): (&All, bool),
     internal: &mut Internal,
 ) -> Option<Difference> {
     let target = wanted.static_ip.as_ref();
-    let here = |name: &str| attached_to(all, name) == Some(facts.name.as_str());
     let own = wanted::own_static_ip(wanted.object).ok();
-    forget_what_is_gone(internal, target.map(|t| t.name.as_str()), own.as_ref(), all, facts);
+    internal.applied.static_ips.retain(|name| remembered(name, target, own.as_ref(), facts, (all, sure)));
     let set = &mut internal.applied.static_ips;
-    let attached = all.keys().find(|name| here(name) && target.is_none_or(|t| t.name.as_str() != name.as_str()));
+    let here = all.keys().find(|name| attached_to(all, name) == Some(facts.name.as_str()));
     let to = target.map(|t| t.name.to_string()).unwrap_or_default();
     let told = |from: &str, what| Some(Difference { field: FIELD, from: from.to_owned(), to: to.clone(), what });
+    let detach = |name: &String| {
+        let old = name.parse().ok()?;
+        told(name, Deed::Send(InstanceCall::DetachStaticIp(old)))
+    };
+    // Ours that is not wanted any more.
+    let left = own.as_ref().filter(|own| set.contains(own.as_str()) && target.is_none_or(|t| t.name != **own));
+    let give_back = || left.and_then(|own| told(own.as_str(), Deed::Send(release(all, own, None)?)));
 
-    // An instance has one at most. What others attached goes only where the spec wants another in its place.
-    if let Some(name) = attached
-        && (target.is_some() || set.contains(name))
-        && let Ok(old) = name.parse()
-    {
-        return told(name, Deed::Send(InstanceCall::DetachStaticIp(old)));
-    }
-    // Ours is not wanted any more.
-    if let Some(own) = own.as_ref().filter(|own| target.is_none_or(|t| t.name != **own))
-        && let Some(call) = release(all, own, None).filter(|_| set.contains(own.as_str()))
-    {
-        return told(own.as_str(), Deed::Send(call));
-    }
-    let target = target?;
-    match (all.get(target.name.as_str()), target.own) {
+    let Some(target) = target else {
+        // What others attached stays.
+        return here.filter(|name| set.contains(*name)).and_then(detach).or_else(give_back);
+    };
+    let missing = |text| told("", Deed::Wait(Waiting::DependencyNotReady, text));
+    // What the spec names is not ours to release, whatever its name: it is not remembered as such.
+    let stamped = target.own || own.as_ref() != Some(&target.name);
+    match (all.get(target.name.as_str()).map(|ip| ip.attached_to.as_deref()), target.own) {
         (None, true) => {
             set.insert(target.name.to_string());
             told("", Deed::Send(InstanceCall::AllocateStaticIp(target.name.clone())))
         }
-        (None, false) => {
-            let text = format!("staticIp: there is no static IP {} in this Region", target.name);
-            told("", Deed::Wait(Waiting::DependencyNotReady, text))
-        }
-        (Some(ip), own) => match ip.attached_to.as_deref() {
-            Some(host) if host == facts.name.as_str() => {
-                if own {
-                    set.insert(target.name.to_string());
-                }
-                None
-            }
-            Some(host) => {
-                let text = format!("staticIp: {} is attached to {host}", target.name);
-                told("", Deed::Wait(Waiting::DependencyNotReady, text))
-            }
-            None => {
+        (None, false) => missing(format!("staticIp: there is no static IP {} in this Region", target.name)),
+        (Some(Some(host)), own) if host == facts.name.as_str() => {
+            let difference = give_back();
+            if own {
                 set.insert(target.name.to_string());
-                let call = InstanceCall::AttachStaticIp { static_ip: target.name.clone(), name: facts.name.clone() };
-                told("", Deed::Send(call))
             }
-        },
+            difference
+        }
+        (Some(Some(host)), _) => missing(format!("staticIp: {} is attached to {host}", target.name)),
+        (Some(None), _) => {
+            if let Some(other) = here {
+                return detach(other);
+            }
+            if stamped {
+                set.insert(target.name.to_string());
+            }
+            let call = InstanceCall::AttachStaticIp { static_ip: target.name.clone(), name: facts.name.clone() };
+            told("", Deed::Send(call))
+        }
     }
 }
 
@@ -93,19 +92,21 @@ fn release(all: &All, own: &LightsailName, from: Option<&str>) -> Option<Instanc
     }
 }
 
-/// What is neither wanted nor there any more need not be remembered.
-fn forget_what_is_gone(
-    internal: &mut Internal,
-    target: Option<&str>,
+/// Whether a name stays stamped. What is neither wanted nor there any more need not be; what the spec names is no longer
+/// ours.
+fn remembered(
+    name: &str,
+    target: Option<&WantedIp>,
     own: Option<&LightsailName>,
-    all: &All,
     facts: &InstanceFacts,
-) {
-    internal.applied.static_ips.retain(|name| {
-        let ours = own.is_some_and(|own| own.as_str() == name) && all.contains_key(name);
-        let here = attached_to(all, name) == Some(facts.name.as_str());
-        Some(name.as_str()) == target || ours || here
-    });
+    (all, sure): (&All, bool),
+) -> bool {
+    let own = own.is_some_and(|own| own.as_str() == name);
+    match target.filter(|target| target.name.as_str() == name) {
+        Some(target) => target.own || !own,
+        // An answer that was lost may still have made or attached it.
+        None => !sure || own && all.contains_key(name) || attached_to(all, name) == Some(facts.name.as_str()),
+    }
 }
 
 fn attached_to<'a>(all: &'a All, name: &str) -> Option<&'a str> {

@@ -12,6 +12,7 @@ use crate::api::instance::*;
 use crate::api::{FINALIZER, LightsailName};
 use crate::plan::conditions::find;
 use crate::plan::instance::*;
+use crate::plan::looked::{Looked, Refusal};
 use crate::plan::tags::Tagged;
 use crate::plan::{
     Allow, Answered, Beside, Call, Class, Failure, Input, KeyFound, Kind, Next, Plan, Reply, Scope, Seen, ownership,
@@ -44,6 +45,8 @@ pub struct Bed {
     pub aws: Option<InstanceFacts>,
     pub static_ips: BTreeMap<String, StaticIpFacts>,
     pub snapshots: Vec<String>,
+    /// How AWS refuses to say which automatic snapshots there are, if it does.
+    pub blind: Option<Refusal>,
     pub creates: Vec<OperationFacts>,
     pub catalogue: Catalogue,
     pub key: KeyFound,
@@ -92,6 +95,7 @@ pub fn new(spec: InstanceSpec) -> Bed {
         aws: None,
         static_ips: BTreeMap::new(),
         snapshots: Vec::new(),
+        blind: None,
         creates: Vec::new(),
         catalogue: catalogue(),
         key: KeyFound::Absent,
@@ -217,10 +221,15 @@ impl Bed {
             tags: self.aws.as_ref().map(|facts| Tagged { began, tags: facts.tags.clone() }),
             instance: self.aws.clone(),
             static_ips: concerned.then(|| Arc::new(self.static_ips.clone())),
+            static_ips_began: concerned.then_some(began),
             catalogue: (self.known_catalogue || had(InstanceLook::Catalogue))
                 .then(|| Arc::new(Catalogue { began: self.now, ..self.catalogue.clone() })),
             creates: had(InstanceLook::Operations).then(|| self.creates.clone()),
-            auto_snapshots: had(InstanceLook::AutoSnapshots).then(|| self.snapshots.clone()),
+            auto_snapshots: had(InstanceLook::AutoSnapshots).then(|| match (&self.blind, &self.aws) {
+                (Some(refusal), _) => Looked::Refused(refusal.clone()),
+                (None, Some(InstanceFacts { auto_snapshot: Some(_), .. })) => Looked::Found(self.snapshots.clone()),
+                (None, _) => Looked::Found(Vec::new()),
+            }),
         }
     }
 

@@ -6,8 +6,8 @@ use super::bed::*;
 use crate::api::common::Impact;
 use crate::api::fleet::{DesiredState, Window};
 use crate::api::instance::*;
-use crate::plan::{Class, Next};
 use crate::plan::instance::*;
+use crate::plan::{Class, Next};
 
 fn port(from: i32, to: i32) -> PublicPort {
     PublicPort {
@@ -401,15 +401,99 @@ fn from_our_own_static_ip_to_an_existing_one_and_back_ours_is_released_and_made_
     bed.run();
     assert_eq!(
         bed.sent,
-        [format!("DetachStaticIp {OWN}"), format!("ReleaseStaticIp {OWN}"), "AttachStaticIp shared".into()]
+        [format!("DetachStaticIp {OWN}"), "AttachStaticIp shared".into(), format!("ReleaseStaticIp {OWN}")]
     );
     bed.sent.clear();
     let mut bed = bed.wanting(|s| s.static_ip = own());
     bed.run();
     assert_eq!(
         bed.sent,
-        ["DetachStaticIp shared".into(), format!("AllocateStaticIp {OWN}"), format!("AttachStaticIp {OWN}")]
+        [format!("AllocateStaticIp {OWN}"), "DetachStaticIp shared".into(), format!("AttachStaticIp {OWN}")]
     );
+}
+
+#[test]
+fn the_static_ip_that_is_here_is_kept_until_the_one_that_is_wanted_can_be_attached() {
+    let free = || StaticIpFacts { address: Some("198.19.0.1".into()), attached_to: None };
+    let taken = || StaticIpFacts { address: None, attached_to: Some("other".into()) };
+    let here = || StaticIpFacts { address: None, attached_to: Some("web".into()) };
+    for there in [None, Some(taken())] {
+        // Ours.
+        let mut bed = settled(InstanceSpec { static_ip: own(), ..spec() })
+            .wanting(|s| s.static_ip = Some(StaticIp { name: Some(named("shared")) }));
+        bed.static_ips.extend(there.clone().map(|ip| ("shared".to_owned(), ip)));
+        bed.run_for(Duration::from_secs(600));
+        assert_eq!((bed.sent.len(), bed.condition("Reconciling").1.as_str()), (0, "DependencyNotReady"), "{there:?}");
+        bed.static_ips.insert("shared".into(), free());
+        bed.run_for(Duration::from_secs(600));
+        assert_eq!(
+            bed.sent,
+            [format!("DetachStaticIp {OWN}"), "AttachStaticIp shared".into(), format!("ReleaseStaticIp {OWN}")]
+        );
+        assert_eq!((bed.condition("Ready").0.as_str(), bed.static_ips.contains_key(OWN)), ("True", false));
+        // Somebody else's, attached by hand.
+        let mut bed = running().wanting(|s| s.static_ip = Some(StaticIp { name: Some(named("shared")) }));
+        bed.static_ips.insert("byhand".into(), here());
+        bed.static_ips.extend(there.map(|ip| ("shared".to_owned(), ip)));
+        bed.run_for(Duration::from_secs(600));
+        assert_eq!(bed.sent, Vec::<String>::new());
+        bed.static_ips.insert("shared".into(), free());
+        bed.run_for(Duration::from_secs(600));
+        assert_eq!(bed.sent, ["DetachStaticIp byhand", "AttachStaticIp shared"]);
+        assert!(bed.static_ips.contains_key("byhand"));
+    }
+    // Nor does it go before ours is allocated.
+    let mut bed = running().wanting(|s| s.static_ip = own());
+    bed.static_ips.insert("byhand".into(), here());
+    bed.answers.insert("AllocateStaticIp", Answer::Refuses(Class::QuotaExceeded));
+    bed.run_for(Duration::from_secs(600));
+    assert!(!bed.sent.is_empty() && bed.sent.iter().all(|sent| *sent == format!("AllocateStaticIp {OWN}")));
+}
+
+#[test]
+fn our_own_static_ip_that_the_spec_names_is_never_released() {
+    let mut bed = settled(InstanceSpec { static_ip: own(), ..spec() })
+        .wanting(|s| s.static_ip = Some(StaticIp { name: Some(named(OWN)) }));
+    // Whether or not a pass has been made since.
+    let mut at_once = bed.clone().deleting();
+    at_once.run();
+    assert_eq!((&at_once.sent[..], at_once.static_ips.len()), (&["DeleteInstance".to_owned()][..], 1));
+    bed.run();
+    assert_eq!((bed.status().internal.applied.static_ips.len(), bed.sent.len()), (0, 0));
+    for target in [None, Some(StaticIp { name: Some(named("shared")) })] {
+        let mut bed = bed.clone().wanting(|s| s.static_ip = target);
+        bed.static_ips.insert("shared".into(), StaticIpFacts { address: None, attached_to: None });
+        bed.run_for(Duration::from_secs(600));
+        let mut bed = bed.deleting();
+        bed.run();
+        assert!(bed.static_ips.contains_key(OWN) && bed.sent.contains(&"DeleteInstance".to_owned()), "{:?}", bed.sent);
+    }
+    // Left to the operator again, it is ours again.
+    let mut bed = bed.wanting(|s| s.static_ip = own());
+    bed.run();
+    let mut bed = bed.wanting(|s| s.static_ip = None);
+    bed.run();
+    assert_eq!(bed.sent, [format!("DetachStaticIp {OWN}"), format!("ReleaseStaticIp {OWN}")]);
+}
+
+#[test]
+fn a_static_ip_whose_allocation_was_never_answered_is_released_when_it_shows_up() {
+    let mut bed = running().wanting(|s| s.static_ip = own());
+    bed.answers.insert("AllocateStaticIp", Answer::Refuses(Class::Unavailable));
+    bed.step();
+    assert_eq!(bed.sent, [format!("AllocateStaticIp {OWN}")]);
+    bed.quiet_since = bed.now;
+    let mut bed = bed.wanting(|s| s.static_ip = None);
+    bed.step();
+    assert!(bed.status().internal.applied.static_ips.contains(OWN));
+    let mut gone = bed.clone();
+    // It shows up late.
+    bed.static_ips.insert(OWN.into(), StaticIpFacts { address: None, attached_to: None });
+    bed.run_for(Duration::from_secs(300));
+    assert_eq!((bed.sent.len(), bed.static_ips.len()), (2, 0), "{:?}", bed.sent);
+    // It never does: once that is sure, nothing is remembered.
+    gone.run_for(Duration::from_secs(300));
+    assert_eq!((gone.sent.len(), gone.status().internal.applied.static_ips.len()), (1, 0));
 }
 
 #[test]

@@ -94,6 +94,29 @@ fn snapshots_that_are_left_of_a_disabled_add_on_hold_it_back_too() {
 }
 
 #[test]
+fn snapshots_that_aws_does_not_let_us_see_hold_it_back_with_its_words() {
+    let refusal = || crate::plan::looked::Refusal {
+        operation: "GetAutoSnapshots",
+        code: "AccessDeniedException".into(),
+        message: "not authorized".into(),
+    };
+    let mut bed = running();
+    bed.blind = Some(refusal());
+    let mut bed = bed.deleting();
+    bed.run_for(Duration::from_secs(600));
+    let (_, reason, text) = bed.condition("Reconciling");
+    assert_eq!((bed.sent.len(), reason.as_str()), (0, "AccessDenied"));
+    assert!(text.starts_with("GetAutoSnapshots: AccessDeniedException: not authorized"), "{text}");
+    // What the spec lets go needs no look.
+    let mut free = bed.clone().wanting(|s| s.auto_snapshots_on_delete = AutoSnapshotsOnDelete::Delete);
+    free.run();
+    assert_eq!(free.sent, ["DeleteInstance"]);
+    bed.blind = None;
+    bed.run();
+    assert_eq!(bed.sent, ["DeleteInstance"]);
+}
+
+#[test]
 fn a_transition_is_waited_out() {
     for power in [Power::Pending, Power::Stopping] {
         let mut bed = running().power(power).deleting();
