@@ -112,6 +112,8 @@ impl<'a> Draft<'a> {
         let of_now = failure.generation == generation;
         let Some(change) = change.filter(|_| with_bundle && of_now && hopeless(failure)) else { return };
         if self.internal.rejected.is_none() {
+            // What was refused was not started: there is nothing to wait for when it is tried anew.
+            self.internal.started = None;
             self.internal.rejected = Some(Rejected {
                 generation,
                 code: bounded(&failure.code, 256),

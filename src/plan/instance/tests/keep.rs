@@ -258,6 +258,7 @@ fn a_refused_bundle_never_keeps_the_instance_down() {
     bed.run_for(Duration::from_secs(3600));
     assert_eq!(bed.sent, ["StopInstance", "StartInstance nano_4_0", "StartInstance"]);
     assert_eq!((bed.condition("Stalled").1.as_str(), bed.condition("Available").0.as_str()), ("Rejected", "True"));
+    assert_eq!(bed.status().internal.started, None);
     // Another generation of the object is no other bundle.
     let mut bed = bed.wanting(|s| s.common.deletion_protection = Some(true));
     bed.run_for(Duration::from_secs(600));
