@@ -33,8 +33,11 @@ impl Place {
 
 /// The clients of one service: one for each place and session.
 pub(super) struct Clients<C> {
-    all: Mutex<HashMap<(Place, Option<Arc<str>>), (C, Timestamp)>>,
+    all: Mutex<HashMap<Session, (C, Timestamp)>>,
 }
+
+/// A place and, where it has one, the name of the session.
+type Session = (Place, Option<Arc<str>>);
 
 impl<C> Default for Clients<C> {
     fn default() -> Self {
