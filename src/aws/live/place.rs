@@ -33,11 +33,11 @@ impl Place {
 
 /// The clients of one service: one for each place and session.
 pub(super) struct Clients<C> {
-    all: Mutex<HashMap<Session, (C, Timestamp)>>,
+    all: Mutex<HashMap<Whose, (C, Timestamp)>>,
 }
 
 /// A place and, where it has one, the name of the session.
-type Session = (Place, Option<Arc<str>>);
+type Whose = (Place, Option<Arc<str>>);
 
 impl<C> Default for Clients<C> {
     fn default() -> Self {
