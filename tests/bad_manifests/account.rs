@@ -22,7 +22,7 @@ const WRONG: &[Wrong] = &[
     (SMALLEST, "spec: {region: eu-west-1, allowedRegions: [us-east-1]}", "spec.region: Forbidden: the default region is not one of allowedRegions: add it there, or leave region out"),
     (SMALLEST, "spec: {allowedRegions: [nowhere]}", "this is not an AWS Region, which looks like eu-central-1"),
     (SMALLEST, "spec: {assumeRoles: [{arn: 'arn:aws:iam::123456789012:user/a'}]}", "this is not the ARN of an IAM role, which looks like arn:aws:iam::123456789012:role/my-role"),
-    (SMALLEST, "spec: {assumeRoles: [{arn: nobody}]}", "this is not an ARN, which looks like arn:aws:service:region:account:resource"),
+    (SMALLEST, "spec: {assumeRoles: [{arn: nobody}]}", "this is not the ARN of an IAM role, which looks like arn:aws:iam::123456789012:role/my-role"),
     (SMALLEST, "spec: {assumeRoles: [{externalId: ab}]}", "spec.assumeRoles[0].arn: Required value"),
     (SMALLEST, "spec: {assumeRoles: [{arn: 'arn:aws:iam::123456789012:role/a', externalId: 'a b'}]}", "an external id has letters, digits and `_ + = , . @ : / -`, and no spaces"),
     (SMALLEST, "spec: {endpoints: {sts: 'sts.amazonaws.com'}}", "this is not the address of a service, which looks like https://sts.eu-central-1.amazonaws.com"),

@@ -197,7 +197,8 @@ fn status() -> Value {
             "intent": {"name": "good", "at": at, "account": "123456789012", "region": "eu-central-1"}, "stateSince": at,
             "applied": {"tags": ["a", "b"], "autoSnapshot": true, "staticIps": ["good-12345678"]},
             "rejected": {"generation": 1, "code": "InvalidInputException", "message": "no", "change": "bundleId=b"},
-            "powerSets": {"generation": 1, "count": 3, "at": at}
+            "powerSets": {"generation": 1, "count": 3, "at": at},
+            "started": {"bundle": "nano_4_0", "at": at}
         }
     })
 }
