@@ -110,7 +110,7 @@ impl Bench {
         let arn = send(&create).await.unwrap().arn;
         send(&FleetCall::Start(name.parse().unwrap())).await.unwrap();
         tokio::time::sleep(Duration::from_secs(20 * 60)).await;
-        let face = Face { uid: "f".to_owned(), aws_name: name.to_owned(), arn, ..Face::default() };
+        let face = Face { uid: "f".to_owned(), aws_name: name.to_owned(), arn, available: true, ..Face::default() };
         (Neighbour { kind: FleetKind::NAME, name: name.to_owned() }, Some(face))
     }
 

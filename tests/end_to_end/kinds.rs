@@ -28,6 +28,8 @@ pub async fn a_stack_waits_for_its_fleet_and_a_fleet_for_its_stack(stage: &Stage
         stack["settings"]["DisplayName"] == "Desk 2" && stack["settings"]["RedirectURL"] == "https://a.example/"
     };
     stacks.until_aws("desk", "the new name and URL", both).await;
+    // What was set is ours to clear once a pass has seen it in AWS.
+    stacks.until("desk", "Ready with them", ready).await;
     stacks.patch("desk", json!({ "spec": { "redirectURL": null } })).await;
     stacks.until_aws("desk", "no URL", |stack| stack["settings"].get("RedirectURL").is_none()).await;
 

@@ -148,7 +148,7 @@ static FLEET: Kind = Kind {
         ("fleetType", "AWS cannot change it"),
         ("name", "AWS cannot change it"),
     ],
-    once: &["region"],
+    once: &["account", "region"],
     seed: |stage| {
         async move {
             for name in ["browser", "walk-0", "walk-1"] {
@@ -208,7 +208,7 @@ static STACK: Kind = Kind {
         "agentAccessConfig.userControlMode",
     ],
     fixed: &[("account", "Account objects come later"), ("name", "AWS cannot change it")],
-    once: &["region"],
+    once: &["account", "region"],
     seed: |stage| {
         async move {
             for name in ["walk-a", "walk-b"] {
@@ -264,7 +264,7 @@ static IMAGE_BUILDER: Kind = Kind {
         ("softwaresToUninstall", "AWS cannot change it"),
         ("disableIMDSV1", "AWS cannot change it"),
     ],
-    once: &["region"],
+    once: &["account", "region"],
     seed: nothing,
     in_aws: |port| named(&testbed::http::get(port, "/_sim/builders").unwrap()["builders"], "/name"),
 };
@@ -307,7 +307,7 @@ static INSTANCE: Kind = Kind {
         ("userDataFrom", "AWS runs it once"),
     ],
     // A server-side apply that takes the only member out of an object leaves null, which the API server then refuses.
-    once: &["region", "staticIp.name"],
+    once: &["account", "region", "staticIp.name"],
     seed: |stage| {
         async move {
             let by_hand = |operation: &str, input: Value| {

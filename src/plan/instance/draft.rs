@@ -62,7 +62,9 @@ impl<'a> Draft<'a> {
         let mut differences = Vec::new();
         // A static IP goes before the addresses become IPv6 alone.
         if let Some(all) = state.static_ips.as_deref() {
-            let sure = state.static_ips_began.is_some_and(|began| believed(began, input.quiet_since).is_ok());
+            let sure = state.static_ips_began.is_some_and(|began| believed(began, input.quiet_since).is_ok())
+                // What AWS has answered to be released is gone for sure.
+                || matches!(input.answered, Some(answered) if matches!(answered.call, InstanceCall::ReleaseStaticIp(_) | InstanceCall::DetachStaticIp(_)));
             differences.extend(static_ip::difference(wanted, facts, (all, sure), &mut internal));
         }
         differences.extend(diff::addresses(spec, facts));
