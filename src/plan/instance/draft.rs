@@ -6,7 +6,7 @@ use crate::api::common::{Impact, PendingChange};
 use crate::api::fleet::{DesiredState, Rejected};
 use crate::api::instance::{Internal, Started};
 use crate::plan::conditions::bounded;
-use crate::plan::life::{There, believed, wanted_tags};
+use crate::plan::life::{There, wanted_tags};
 use crate::plan::report::{self, TEN_MINUTES, WORDS, elapsed, failed, pending};
 use crate::plan::tags::{self, Step, Tagged};
 use crate::plan::{Class, Failure, Input};
@@ -62,9 +62,7 @@ impl<'a> Draft<'a> {
         let mut differences = Vec::new();
         // A static IP goes before the addresses become IPv6 alone.
         if let Some(all) = state.static_ips.as_deref() {
-            let sure = state.static_ips_began.is_some_and(|began| believed(began, input.quiet_since).is_ok())
-                // What AWS has answered to be released is gone for sure.
-                || matches!(input.answered, Some(answered) if matches!(answered.call, InstanceCall::ReleaseStaticIp(_) | InstanceCall::DetachStaticIp(_)));
+            let sure = state.static_ips_began.is_some();
             differences.extend(static_ip::difference(wanted, facts, (all, sure), &mut internal));
         }
         differences.extend(diff::addresses(spec, facts));

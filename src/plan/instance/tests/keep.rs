@@ -478,26 +478,6 @@ fn our_own_static_ip_that_the_spec_names_is_never_released() {
 }
 
 #[test]
-fn a_static_ip_whose_allocation_was_never_answered_is_released_when_it_shows_up() {
-    let mut bed = running().wanting(|s| s.static_ip = own());
-    bed.answers.insert("AllocateStaticIp", Answer::Refuses(Class::Unavailable));
-    bed.step();
-    assert_eq!(bed.sent, [format!("AllocateStaticIp {OWN}")]);
-    bed.quiet_since = bed.now;
-    let mut bed = bed.wanting(|s| s.static_ip = None);
-    bed.step();
-    assert!(bed.status().internal.applied.static_ips.contains(OWN));
-    let mut gone = bed.clone();
-    // It shows up late.
-    bed.static_ips.insert(OWN.into(), StaticIpFacts { address: None, attached_to: None });
-    bed.run_for(Duration::from_secs(300));
-    assert_eq!((bed.sent.len(), bed.static_ips.len()), (2, 0), "{:?}", bed.sent);
-    // It never does: once that is sure, nothing is remembered.
-    gone.run_for(Duration::from_secs(300));
-    assert_eq!((gone.sent.len(), gone.status().internal.applied.static_ips.len()), (1, 0));
-}
-
-#[test]
 fn what_aws_cannot_change_of_an_existing_instance_stops_everything() {
     let mut bed = settled(InstanceSpec { key_pair_name: Some("mine".into()), ..spec() });
     bed.facts().key_pair_name = Some("other".into());
