@@ -20,7 +20,7 @@ use super::reason::{Stall, Verdict, Waiting};
 use super::report::{self, Known, NEVER, OBSERVED, Report, elapsed, trouble, trouble_with};
 use super::tags::Tagged;
 use super::unshown::Changes;
-use super::{Call, Class, Input, Kind, News, Next, Plan, Scope, Seen, Status, UNCERTAINTY};
+use super::{Call, Class, Face, Input, Kind, News, Next, Plan, Scope, Seen, Status, UNCERTAINTY};
 
 /// A kind whose objects each have one resource of their own in AWS.
 pub trait Life: Kind {
@@ -207,6 +207,47 @@ impl Policies {
         }
     }
 }
+
+/// What is one and the same in `impl Status` of every kind with a resource of its own: their statuses have these fields by
+/// these names, and Rust has no other way to say so. What counts are is left to the kind.
+macro_rules! shared_status {
+    () => {
+        fn observed_generation(&self) -> i64 {
+            self.observed_generation
+        }
+        fn conditions(&self) -> &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition] {
+            &self.conditions
+        }
+        fn with_conditions(
+            mut self,
+            generation: i64,
+            conditions: Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition>,
+        ) -> Self {
+            (self.observed_generation, self.conditions) = (generation, conditions);
+            self
+        }
+        fn last_handled(&self) -> Option<&String> {
+            self.last_handled_reconcile_at.as_ref()
+        }
+        fn arn(&self) -> Option<&$crate::api::Arn> {
+            self.arn.as_ref()
+        }
+        fn created_time(&self) -> Option<jiff::Timestamp> {
+            self.created_time
+        }
+        fn pending_changes(&self) -> &[$crate::api::common::PendingChange] {
+            &self.pending_changes
+        }
+        fn same_stamps(&self, other: &Self) -> bool {
+            self.internal == other.internal && self.arn == other.arn
+        }
+        fn with_last_handled(mut self, value: Option<String>) -> Self {
+            self.last_handled_reconcile_at = value;
+            self
+        }
+    };
+}
+pub(crate) use shared_status;
 
 /// How soon to look again after AWS could not be read: the backoff of the failure is what really counts.
 pub const SOON: Duration = Duration::from_secs(1);
@@ -526,6 +567,19 @@ pub fn wanted_tags<K: Life>(scope: &Scope, object: &K::Object) -> BTreeMap<Strin
     let mut tags = K::common(object).tags.clone().unwrap_or_default();
     tags.extend(ownership::tags::<K>(scope, object));
     tags
+}
+
+/// What an object shows to those who rest on it, but for an address.
+pub fn face<K: Life>(object: &K::Object) -> Face {
+    let earlier = K::earlier(object);
+    Face {
+        uid: object.uid().unwrap_or_default(),
+        aws_name: K::name(object).unwrap_or_else(|_| object.name_any()),
+        arn: earlier.arn().cloned(),
+        address: None,
+        available: conditions::find(earlier.conditions(), "Available").is_some_and(|c| c.status == "True"),
+        deleting: object.meta().deletion_timestamp.is_some(),
+    }
 }
 
 /// How soon to look again, if this resource without any tag of ours may be the one that we have just made: AWS's tags may

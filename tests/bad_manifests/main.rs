@@ -41,16 +41,9 @@ impl Cluster {
     async fn create(&self, manifest: &Value, dry_run: bool) -> Result<Value, String> {
         let dry_run = if dry_run { "&dryRun=All" } else { "" };
         let path = format!("{}?fieldValidation=Strict{dry_run}", self.path(manifest));
-        // What has no namespace shares its names with the tests beside this one.
-        for _ in 0..600 {
-            match self.request("POST", &path, "application/json", manifest).await {
-                Err(taken) if taken.ends_with("already exists") && !path.contains("/namespaces/") => {
-                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                }
-                answer => return answer,
-            }
-        }
-        panic!("{path}: the name stays taken")
+        let mut named = manifest.clone();
+        named["metadata"]["name"] = self.name(manifest).into();
+        self.request("POST", &path, "application/json", &named).await
     }
 
     /// Asks whether an object that was made from a manifest could be changed by this merge patch.
@@ -78,16 +71,29 @@ impl Cluster {
     fn path(&self, manifest: &Value) -> String {
         let names = definition(manifest["kind"].as_str().unwrap()).spec.names;
         let version = manifest["apiVersion"].as_str().unwrap();
-        match definition(manifest["kind"].as_str().unwrap()).spec.scope.as_str() {
-            "Cluster" => format!("/apis/{version}/{}", names.plural),
-            _ => format!("/apis/{version}/namespaces/{}/{}", self.namespace, names.plural),
+        match has_a_namespace(manifest) {
+            true => format!("/apis/{version}/namespaces/{}/{}", self.namespace, names.plural),
+            false => format!("/apis/{version}/{}", names.plural),
+        }
+    }
+
+    /// The name of a manifest's object: what has no namespace shares its names with the tests beside this one.
+    fn name(&self, manifest: &Value) -> String {
+        let name = manifest["metadata"]["name"].as_str().unwrap();
+        match has_a_namespace(manifest) {
+            true => name.to_owned(),
+            false => format!("{}-{name}", self.namespace),
         }
     }
 
     /// The path of a manifest's object.
     fn path_of(&self, manifest: &Value) -> String {
-        format!("{}/{}", self.path(manifest), manifest["metadata"]["name"].as_str().unwrap())
+        format!("{}/{}", self.path(manifest), self.name(manifest))
     }
+}
+
+fn has_a_namespace(manifest: &Value) -> bool {
+    definition(manifest["kind"].as_str().unwrap()).spec.scope == "Namespaced"
 }
 
 /// A folder of this repository.

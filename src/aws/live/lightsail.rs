@@ -126,8 +126,7 @@ impl Lightsail {
             false => None,
         };
         let tags = instance.as_ref().map(|instance| Tagged { began, tags: instance.tags.clone() });
-        let (static_ips_began, static_ips) = static_ips.unzip();
-        Ok(InstanceState { began, instance, tags, static_ips, static_ips_began, catalogue, creates, auto_snapshots })
+        Ok(InstanceState { began, instance, tags, static_ips, catalogue, creates, auto_snapshots })
     }
 
     async fn write(&self, scope: &Scope, call: &InstanceCall, urgency: Urgency) -> Result<Reply, AwsError> {
@@ -163,13 +162,12 @@ impl Lightsail {
         way: &Way,
         place: &Place,
         not_before: Timestamp,
-    ) -> Result<(Timestamp, StaticIps), AwsError> {
+    ) -> Result<StaticIps, AwsError> {
         let read = || {
             let (client, way) = (client.clone(), way.clone());
             async move { read::static_ips(&client, &way).await.map(Arc::new) }.boxed()
         };
-        let known = self.static_ips.since(place, not_before, read).await?;
-        Ok((self.shown(known.began), Arc::clone(&known.value)))
+        self.static_ips.since(place, not_before, read).await.map(|known| Arc::clone(&known.value))
     }
 
     async fn catalogue(&self, client: &Client, way: &Way, place: &Place) -> Result<Arc<Catalogue>, AwsError> {

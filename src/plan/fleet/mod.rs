@@ -20,16 +20,13 @@ pub mod wanted;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::ResourceExt;
 
-use crate::api::common::{Common, PendingChange, RecreatePolicy};
+use crate::api::common::{Common, RecreatePolicy};
 use crate::api::fleet::{Applied, Fleet, FleetStatus, Internal};
-use crate::api::{AccountName, Arn, Intent, Region};
+use crate::api::{AccountName, Intent, Region};
 
-use super::conditions;
 use super::leave::Going;
-use super::life::{Absent, Creation, Found, Life, Stamps, There};
+use super::life::{self, Absent, Creation, Found, Life, Stamps, There};
 use super::reason::Stall;
 use super::report::{FOR_SESSIONS, FOR_WINDOW, Report};
 use super::unshown::{self, Changes};
@@ -97,15 +94,9 @@ impl Kind for FleetKind {
 
     fn face(object: &Fleet) -> Face {
         let status = report::earlier(object);
-        Face {
-            uid: object.uid().unwrap_or_default(),
-            aws_name: object.spec.name.as_ref().map_or_else(|| object.name_any(), ToString::to_string),
-            // A fleet that is gone, or somebody else's by now, vouches for nothing.
-            arn: status.arn.clone().filter(|_| status.name.is_some()),
-            address: None,
-            available: conditions::find(&status.conditions, "Available").is_some_and(|c| c.status == "True"),
-            deleting: object.metadata.deletion_timestamp.is_some(),
-        }
+        // A fleet that is gone, or somebody else's by now, vouches for nothing.
+        let arn = status.arn.clone().filter(|_| status.name.is_some());
+        Face { arn, ..life::face::<Self>(object) }
     }
 }
 
@@ -223,31 +214,8 @@ impl Stamps for Internal {
 }
 
 impl Status for FleetStatus {
-    fn observed_generation(&self) -> i64 {
-        self.observed_generation
-    }
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-    fn with_conditions(mut self, generation: i64, conditions: Vec<Condition>) -> Self {
-        (self.observed_generation, self.conditions) = (generation, conditions);
-        self
-    }
-    fn last_handled(&self) -> Option<&String> {
-        self.last_handled_reconcile_at.as_ref()
-    }
-    fn arn(&self) -> Option<&Arn> {
-        self.arn.as_ref()
-    }
-    fn created_time(&self) -> Option<Timestamp> {
-        self.created_time
-    }
-    fn pending_changes(&self) -> &[PendingChange] {
-        &self.pending_changes
-    }
-    fn same_stamps(&self, other: &Self) -> bool {
-        self.internal == other.internal && self.arn == other.arn
-    }
+    life::shared_status!();
+
     fn with_counts_of(mut self, other: &Self) -> Self {
         if let (Some(mine), Some(theirs)) = (&mut self.capacity, &other.capacity)
             && mine.desired == theirs.desired
@@ -258,10 +226,6 @@ impl Status for FleetStatus {
         if let (Some(mine), Some(theirs)) = (&mut self.sessions, &other.sessions) {
             mine.clone_from(theirs);
         }
-        self
-    }
-    fn with_last_handled(mut self, value: Option<String>) -> Self {
-        self.last_handled_reconcile_at = value;
         self
     }
 }

@@ -62,8 +62,7 @@ impl<'a> Draft<'a> {
         let mut differences = Vec::new();
         // A static IP goes before the addresses become IPv6 alone.
         if let Some(all) = state.static_ips.as_deref() {
-            let sure = state.static_ips_began.is_some();
-            differences.extend(static_ip::difference(wanted, facts, (all, sure), &mut internal));
+            differences.extend(static_ip::difference(wanted, facts, all, &mut internal));
         }
         differences.extend(diff::addresses(spec, facts));
         differences.extend(diff::public_ports(spec, facts));

@@ -20,16 +20,13 @@ pub mod wanted;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::ResourceExt;
 
-use crate::api::common::{Common, PendingChange, RecreatePolicy};
+use crate::api::common::{Common, RecreatePolicy};
 use crate::api::instance::{Applied, Instance, InstanceStatus, Internal};
 use crate::api::{AccountName, Arn, Intent, Region};
 
-use super::conditions;
 use super::leave::Going;
-use super::life::{Absent, Creation, Facts, Found, Life, Stamps, There};
+use super::life::{self, Absent, Creation, Facts, Found, Life, Stamps, There};
 use super::reason::Stall;
 use super::report::Report;
 use super::unshown::{self, Changes};
@@ -75,15 +72,7 @@ impl Kind for InstanceKind {
     }
 
     fn face(object: &Instance) -> Face {
-        let status = report::earlier(object);
-        Face {
-            uid: object.uid().unwrap_or_default(),
-            aws_name: object.spec.name.as_ref().map_or_else(|| object.name_any(), ToString::to_string),
-            arn: status.arn.clone(),
-            address: status.address.clone(),
-            available: conditions::find(&status.conditions, "Available").is_some_and(|c| c.status == "True"),
-            deleting: object.metadata.deletion_timestamp.is_some(),
-        }
+        Face { address: report::earlier(object).address.clone(), ..life::face::<Self>(object) }
     }
 
     fn key(object: &Instance, look: InstanceLook) -> Option<KeyRef> {
@@ -223,36 +212,9 @@ impl Stamps for Internal {
 }
 
 impl Status for InstanceStatus {
-    fn observed_generation(&self) -> i64 {
-        self.observed_generation
-    }
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-    fn with_conditions(mut self, generation: i64, conditions: Vec<Condition>) -> Self {
-        (self.observed_generation, self.conditions) = (generation, conditions);
-        self
-    }
-    fn last_handled(&self) -> Option<&String> {
-        self.last_handled_reconcile_at.as_ref()
-    }
-    fn arn(&self) -> Option<&Arn> {
-        self.arn.as_ref()
-    }
-    fn created_time(&self) -> Option<Timestamp> {
-        self.created_time
-    }
-    fn pending_changes(&self) -> &[PendingChange] {
-        &self.pending_changes
-    }
-    fn same_stamps(&self, other: &Self) -> bool {
-        self.internal == other.internal && self.arn == other.arn
-    }
+    life::shared_status!();
+
     fn with_counts_of(self, _other: &Self) -> Self {
-        self
-    }
-    fn with_last_handled(mut self, value: Option<String>) -> Self {
-        self.last_handled_reconcile_at = value;
         self
     }
 }

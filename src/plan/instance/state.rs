@@ -25,8 +25,6 @@ pub struct InstanceState {
     pub tags: Option<Tagged>,
     /// GetStaticIps, by name: where the object has, or had, to do with one.
     pub static_ips: Option<Arc<BTreeMap<String, StaticIpFacts>>>,
-    /// When the read of `static_ips` began.
-    pub static_ips_began: Option<Timestamp>,
     /// What the Region offers: the last known, at no cost, unless [`InstanceLook::Catalogue`] asked for one of this hour.
     pub catalogue: Option<Arc<Catalogue>>,
     /// The CreateInstance operations of GetOperationsForResource, oldest first ([`InstanceLook::Operations`]).

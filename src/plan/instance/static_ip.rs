@@ -19,18 +19,18 @@ pub const FIELD: &str = "staticIp";
 /// Static IPs of the Region, by name.
 type All = BTreeMap<String, StaticIpFacts>;
 
-/// What is to be done about static IPs next, and the stamps for it; `sure` says whether what AWS does not show is not there.
+/// What is to be done about static IPs next, and the stamps for it.
 ///
 /// An instance has one at most. The one that it has is kept until the one that it is to have can be attached.
 pub fn difference(
     wanted: &Wanted<'_>,
     facts: &InstanceFacts,
-    (all, sure): (&All, bool),
+    all: &All,
     internal: &mut Internal,
 ) -> Option<Difference> {
     let target = wanted.static_ip.as_ref();
     let own = wanted::own_static_ip(wanted.object).ok();
-    internal.applied.static_ips.retain(|name| remembered(name, target, own.as_ref(), facts, (all, sure)));
+    internal.applied.static_ips.retain(|name| remembered(name, target, own.as_ref(), facts, all));
     let set = &mut internal.applied.static_ips;
     let here = all.keys().find(|name| attached_to(all, name) == Some(facts.name.as_str()));
     let to = target.map(|t| t.name.to_string()).unwrap_or_default();
@@ -99,13 +99,12 @@ fn remembered(
     target: Option<&WantedIp>,
     own: Option<&LightsailName>,
     facts: &InstanceFacts,
-    (all, sure): (&All, bool),
+    all: &All,
 ) -> bool {
     let own = own.is_some_and(|own| own.as_str() == name);
     match target.filter(|target| target.name.as_str() == name) {
         Some(target) => target.own || !own,
-        // An answer that was lost may still have made or attached it.
-        None => !sure || own && all.contains_key(name) || attached_to(all, name) == Some(facts.name.as_str()),
+        None => own && all.contains_key(name) || attached_to(all, name) == Some(facts.name.as_str()),
     }
 }
 

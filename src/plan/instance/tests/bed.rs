@@ -221,7 +221,6 @@ impl Bed {
             tags: self.aws.as_ref().map(|facts| Tagged { began, tags: facts.tags.clone() }),
             instance: self.aws.clone(),
             static_ips: concerned.then(|| Arc::new(self.static_ips.clone())),
-            static_ips_began: concerned.then_some(began),
             catalogue: (self.known_catalogue || had(InstanceLook::Catalogue))
                 .then(|| Arc::new(Catalogue { began: self.now, ..self.catalogue.clone() })),
             creates: had(InstanceLook::Operations).then(|| self.creates.clone()),
