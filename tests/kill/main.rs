@@ -1,28 +1,30 @@
-//! The operator is killed at every numbered effect of a Fleet's life, and started again: the life ends the same.
+//! The operator is killed at every numbered effect of an object's life, and started again: the life ends the same.
 //!
 //! A build for tests holds for ever at the effect that `WINDLASS_HOLD_AT` names, before it is made or when it was answered
-//! and the operator does not know yet. Each life has a namespace, an AWS account and a fleet of its own, so that many are
+//! and the operator does not know yet. Each life has a namespace, an AWS account and a resource of its own, so that many are
 //! lived at once. For an effect that changes nothing, killed when it was answered is killed before the next one.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "end_to_end/stage.rs"]
+mod plays;
+#[path = "../end_to_end/stage.rs"]
 #[allow(dead_code)]
 mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-use stage::{Operator, Stage, condition, ready, simulator, spec, word, working};
+use plays::Play;
+use serde_json::Value;
+use stage::{Operator, Stage, simulator, word};
 use testbed::simulator::Simulator;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
-/// Lives at once, while they do more than wait for the certainty that a fleet is gone: more would only slow each other down
-/// on two cores.
-const AT_ONCE: usize = 32;
+/// Lives at once, of all kinds, while they do more than wait for the certainty that a resource is gone: more would only slow
+/// each other down on two cores.
+static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(32)));
 /// A life that is killed between the intent and the answer of its create waits for certainty twice.
 const LIFE: Duration = Duration::from_secs(240);
 
@@ -36,6 +38,15 @@ struct Effect {
 /// Where a life is killed: as `WINDLASS_HOLD_AT` says it.
 type Point = String;
 
+/// Where a life is lived.
+struct Here<'a> {
+    stage: &'a Stage,
+    /// The AWS account.
+    account: String,
+    /// The id of its cluster.
+    cluster: String,
+}
+
 /// How a life went.
 #[derive(Debug)]
 struct Life {
@@ -48,19 +59,40 @@ struct Life {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn killed_at_any_effect_and_started_again_a_life_ends_the_same() {
+async fn killed_at_any_effect_and_started_again_the_life_of_a_fleet_ends_the_same() {
+    every_kill(&plays::FLEET).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn killed_at_any_effect_and_started_again_the_life_of_a_stack_ends_the_same() {
+    every_kill(&plays::STACK).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn killed_at_any_effect_and_started_again_the_life_of_an_image_builder_ends_the_same() {
+    every_kill(&plays::IMAGE_BUILDER).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn killed_at_any_effect_and_started_again_the_life_of_an_instance_ends_the_same() {
+    every_kill(&plays::INSTANCE).await;
+}
+
+async fn every_kill(play: &'static Play) {
+    let kind = play.which.kind;
     let began = Instant::now();
-    let aws = simulator(&["--start", "1s", "--stop", "1s", "--scale", "200ms", "--scale-in", "200ms"]).await;
-    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let aws = simulator(play.pace).await;
+    // Who waits for it waits for no turn.
+    let turns = Arc::new(Semaphore::new(1));
     let (tell, told) = oneshot::channel();
-    let first = tokio::spawn(live(0, None, Arc::clone(&aws), Arc::clone(&turns), Some(tell)));
-    // While the first life waits for the certainty that its fleet is gone, the others are killed where it has been.
+    let first = tokio::spawn(live(play, 0, None, Arc::clone(&aws), turns, Some(tell)));
+    // While the first life waits for the certainty that its resource is gone, the others are killed where it has been.
     let known = told.await.unwrap();
     let mut wanted: Vec<Point> = points(&known).into_iter().chain(afterwards(&known)).collect();
     let mut lives = JoinSet::new();
     // The last first: they wait longest.
     for (life, point) in wanted.iter().rev().cloned().enumerate() {
-        lives.spawn(live(life + 1, Some(point), Arc::clone(&aws), Arc::clone(&turns), None));
+        lives.spawn(live(play, life + 1, Some(point), Arc::clone(&aws), Arc::clone(&TURNS), None));
     }
     let reference = first.await.unwrap();
     // What was not foreseen waits for no turn.
@@ -68,15 +100,15 @@ async fn killed_at_any_effect_and_started_again_a_life_ends_the_same() {
     for point in points(&reference.effects) {
         if !wanted.contains(&point) {
             wanted.push(point.clone());
-            lives.spawn(live(wanted.len(), Some(point), Arc::clone(&aws), Arc::clone(&at_once), None));
+            lives.spawn(live(play, wanted.len(), Some(point), Arc::clone(&aws), Arc::clone(&at_once), None));
         }
     }
-    say(&format!("the life has {} effects; {} lives are killed", reference.effects.len(), wanted.len()));
+    say(&format!("the life of {kind} has {} effects; {} lives are killed", reference.effects.len(), wanted.len()));
     let (mut recovered, mut unreached) = (BTreeMap::<_, usize>::new(), 0);
     let mut killed = BTreeSet::new();
     while let Some(life) = lives.join_next().await {
         let life = life.unwrap();
-        assert_eq!(life.settled, reference.settled, "killed at {:?}", life.killed);
+        assert_eq!(life.settled, reference.settled, "{kind} killed at {:?}", life.killed);
         match life.killed {
             Some((effect, when)) => {
                 *recovered.entry((effect.name.clone(), when.clone())).or_default() += 1;
@@ -86,14 +118,14 @@ async fn killed_at_any_effect_and_started_again_a_life_ends_the_same() {
         }
     }
     assert_eq!(aws.violations().unwrap(), Vec::<Value>::new());
-    assert_eq!(testbed::http::get(aws.port(), "/_sim/fleets").unwrap()["fleets"], json!([]), "left in AWS");
+    assert_eq!((play.left)(&aws), Vec::<String>::new(), "left in AWS");
     for ((name, when), count) in &recovered {
-        say(&format!("  {name:<22} {when:<9} {count:>3}"));
+        say(&format!("  {kind}: {name:<26} {when:<9} {count:>3}"));
     }
     let kills: usize = recovered.values().sum();
     let (effects, seconds) = (reference.effects.len(), began.elapsed().as_secs());
     say(&format!(
-        "kill table: {effects} effects, {kills} kills, {kills} recovered; {unreached} lives ended earlier; {seconds} s"
+        "kill table: {kind} {effects} effects, {kills} kills, {kills} recovered; {unreached} lives ended earlier; {seconds} s"
     ));
     // The status is written as often as AWS's pace and ours make it differ: its last number may not come.
     let certain = |effect: &&Effect| mutating(effect) && effect.name != "kube report";
@@ -118,7 +150,7 @@ fn points(effects: &[Effect]) -> Vec<Point> {
     points
 }
 
-/// The effects that follow these when AWS's fleet is gone: one more report, some looks, the release. Foreseen, because
+/// The effects that follow these when AWS's resource is gone: one more report, some looks, the release. Foreseen, because
 /// waiting for them to be known takes a minute.
 fn afterwards(known: &[Effect]) -> Vec<Point> {
     let reports = known.iter().filter(|effect| effect.name == "kube report").count();
@@ -133,11 +165,12 @@ fn say(line: &str) {
 }
 
 fn mutating(effect: &Effect) -> bool {
-    !["aws observe", "kube read"].contains(&effect.name.as_str())
+    !["aws observe", "kube read", "kube read_key"].contains(&effect.name.as_str())
 }
 
-/// Lives one life: `life` numbers it. Returns when its Fleet is gone; tells its effects when AWS's fleet is.
+/// Lives one life: `life` numbers it. Returns when its object is gone; tells its effects when AWS's resource is.
 async fn live(
+    play: &'static Play,
     life: usize,
     point: Option<Point>,
     aws: Arc<Simulator>,
@@ -145,23 +178,27 @@ async fn live(
     tell: Option<oneshot::Sender<Vec<Effect>>>,
 ) -> Life {
     let turn = turns.acquire().await.unwrap();
-    let key = format!("AKIA{:012}OPER", 700_000_000_000_usize + life);
+    let account = format!("{:012}", 700_000_000_000_usize + life);
+    let key = format!("AKIA{account}OPER");
     testbed::http::post(aws.port(), &format!("/_sim/judge/{key}"), &Value::Null).unwrap();
-    let mut stage = Stage::new("kill", aws).await;
+    let mut stage = Stage::new("kill", aws).await.of(play.which);
     (stage.patience, stage.poll) = (LIFE, Duration::from_millis(200));
     let stage = stage;
+    let name = format!("life-{life}");
+    let here = Here { stage: &stage, account, cluster: format!("kill-{life}") };
+    (play.before)(&here, &name);
     let recipe = || {
-        let cluster = format!("--cluster-id=kill-{life}");
+        let cluster = format!("--cluster-id={}", here.cluster);
         stage.operator().access_key(&key).flag(cluster).flag("--leader-elect=false").flag("--resync=5s")
     };
     let hold = point.clone().unwrap_or_else(|| "0:before".to_owned());
     let first = recipe().env("WINDLASS_HOLD_AT", &hold).start();
     let mut second: Option<Operator> = None;
-    let name = format!("life-{life}");
     let mut turn = Some(turn);
     let mut settled = Value::Null;
     let script = async {
-        settled = act(&stage, &name).await;
+        settled = (play.act)(&stage, &name).await;
+        stage.delete(&name).await;
         until_not_in_aws(&stage, &name).await;
         // What is left is waiting.
         turn.take();
@@ -195,41 +232,6 @@ async fn live(
         operator.assert_log_is_clean();
     }
     Life { effects, killed, settled }
-}
-
-/// What a person does, and what comes of it; returns what AWS has before the deletion.
-async fn act(stage: &Stage, name: &str) -> Value {
-    let users = format!("{name}-users");
-    stage.create(name, spec(json!({ "displayName": "One" }))).await;
-    stage.until(name, "Ready", ready).await;
-    stage.patch(name, json!({ "spec": { "displayName": "Two" } })).await;
-    stage.until(name, "Ready with its new name", ready).await;
-    stage.sim("POST", "/associations", &json!({ "fleet": name, "stack": users }));
-    let session = stage.aws.open_session(&users, name, "ada").unwrap();
-    stage.patch(name, json!({ "spec": { "instanceType": "stream.standard.large" } })).await;
-    stage.until(name, "waiting for a session", |fleet| working(fleet, "WaitingForSessions")).await;
-    assert_eq!(stage.in_aws(name).unwrap()["state"], "RUNNING");
-    stage.aws.end_session(&session).unwrap();
-    stage.until(name, "Ready with the new type", ready).await;
-    stage.sim("DELETE", "/associations", &json!({ "fleet": name, "stack": users }));
-    let off = json!([{ "name": "leap", "start": "0 0 29 2 *", "stop": "1 0 29 2 *" }]);
-    stage.patch(name, json!({ "spec": { "powerSchedule": off } })).await;
-    let stopped = |fleet: &Value| ready(fleet) && condition(fleet, "Available").1 == "Stopped";
-    let fleet = stage.until(name, "off by the schedule", stopped).await;
-    let made = stage.in_aws(name).unwrap();
-    assert_eq!(fleet["status"]["arn"], made["arn"]);
-    let settled = json!({
-        "state": made["state"],
-        "type": made["settings"]["InstanceType"],
-        "name": made["settings"]["DisplayName"],
-        "desired": made["capacity"]["Desired"],
-        "killed": made["sessions_killed"],
-        "tags": made["tags"].as_object().unwrap().len(),
-        "pending": fleet["status"]["pendingChanges"],
-        "finalizers": fleet["metadata"]["finalizers"],
-    });
-    stage.delete(name).await;
-    settled
 }
 
 async fn until_not_in_aws(stage: &Stage, name: &str) {
