@@ -1,33 +1,85 @@
 //! Histories by chance: people, AWS, the network and the operators do whatever a seed says, and what must never happen is
 //! looked for after every step.
 //!
-//! `WINDLASS_SEED=17` plays that one history and tells it; `WINDLASS_SEEDS=2000` plays more of them.
+//! `WINDLASS_KIND=Stack WINDLASS_SEED=17` plays that one history of that kind and tells it; `WINDLASS_SEEDS=2000` plays more
+//! of them.
 
-use std::collections::BTreeSet;
+mod fleet;
+mod image_builder;
+mod instance;
+mod stack;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::marker::PhantomData;
 use std::time::Duration;
 
+use kube::core::object::HasStatus;
+use kube::{Resource, ResourceExt};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use simulator::{AuthenticationType, Fault, FaultEffect, FleetState, FleetView, Settings, Timings};
+use simulator::{Fault, FaultEffect, Settings, Timings, World};
 use tokio::time::sleep;
 
-use windlass::api::fleet::{DesiredState, Disruption, UpdateStrategy, WhileRunning};
-use windlass::api::{DeletionPolicy, Fleet};
+use windlass::api::DeletionPolicy;
+use windlass::api::common::Common;
 use windlass::engine::EngineSettings;
+use windlass::plan::Status;
+use windlass::plan::conditions;
 
-use super::bench::{Bench, Freezer, Process, histories, history, spec};
-use super::kube::{KubeFault, KubeFaultEffect};
+use super::bench::{Bench, Freezer, Process, histories, history};
+use super::kube::{KubeFault, KubeFaultEffect, Stored};
 
 /// How many histories a run of the tests plays.
 const SEEDS: u64 = 120;
 /// Steps of a history.
 const STEPS: usize = 30;
-/// The names that objects and fleets have.
-const NAMES: [&str; 3] = ["a", "b", "c"];
+/// The names that objects and resources have.
+const NAMES: [&str; 3] = ["ada", "bob", "cyd"];
 const RESYNC: Duration = Duration::from_secs(120);
 const UID: &str = "windlass.dev/uid";
+
+/// One kind, as histories by chance play it.
+trait Subject: 'static {
+    /// Its objects.
+    type Object: Stored + Clone + HasStatus<Status: Status>;
+    /// Its name.
+    const KIND: &'static str;
+    /// The operations that errors befall.
+    const OPERATIONS: &'static [&'static str];
+    /// The errors of its service.
+    const CODES: &'static [&'static str];
+
+    /// How long AWS takes.
+    fn timings() -> Timings;
+    /// What is there before the history begins.
+    fn begin(_bench: &Bench) {}
+    /// A new object.
+    fn object(name: &str) -> Self::Object;
+    /// The fields that every kind has.
+    fn common(object: &mut Self::Object) -> &mut Common;
+    /// Changes a spec; what was changed.
+    fn edit(rng: &mut StdRng, object: &mut Self::Object) -> String;
+    /// What people do to the resource in AWS, whose reads lag behind or not; in words.
+    fn meddle(rng: &mut StdRng, bench: &Bench, lags: bool, name: &str) -> String;
+    /// Everything in AWS: names and tags.
+    fn resources(world: &World) -> Vec<(String, BTreeMap<String, String>)>;
+    /// Gives a resource these tags.
+    fn retag(world: &World, name: &str, tags: BTreeMap<String, String>);
+    /// Whoever holds something back lets it go.
+    fn calm(_bench: &Bench, _name: &str) {}
+    /// Why an object may stay as it is for ever.
+    fn excused(_bench: &Bench, _object: &Self::Object) -> bool {
+        false
+    }
+    /// What is wrong with the resource of an object that is called ready.
+    fn differs(bench: &Bench, object: &Self::Object) -> Option<String>;
+    /// What belongs to nobody when all objects are gone.
+    fn left(_world: &World) -> Vec<String> {
+        Vec::new()
+    }
+}
 
 /// What happens in one step.
 #[derive(Debug, Clone, Copy)]
@@ -36,13 +88,7 @@ enum Step {
     Edit,
     Delete,
     Poke,
-    SessionOpens,
-    SessionEnds,
-    StackLetsGo,
-    EditInAws,
-    StopInAws,
-    StartInAws,
-    DeleteInAws,
+    Meddle,
     StripTags,
     ErrorOfAws,
     ErrorOfTheApiServer,
@@ -55,18 +101,12 @@ enum Step {
 
 impl Step {
     /// All of them, by how often they come.
-    const ALL: [(Self, u32); 19] = [
+    const ALL: [(Self, u32); 13] = [
         (Self::Create, 12),
         (Self::Edit, 14),
         (Self::Delete, 3),
         (Self::Poke, 2),
-        (Self::SessionOpens, 6),
-        (Self::SessionEnds, 6),
-        (Self::StackLetsGo, 2),
-        (Self::EditInAws, 3),
-        (Self::StopInAws, 2),
-        (Self::StartInAws, 2),
-        (Self::DeleteInAws, 1),
+        (Self::Meddle, 22),
         (Self::StripTags, 1),
         (Self::ErrorOfAws, 10),
         (Self::ErrorOfTheApiServer, 4),
@@ -83,7 +123,8 @@ impl Step {
 }
 
 /// A history under way.
-struct History {
+struct History<S> {
+    subject: PhantomData<S>,
     rng: StdRng,
     bench: Bench,
     lag: Duration,
@@ -91,32 +132,26 @@ struct History {
     leader: Option<(Process, Freezer)>,
     /// Who led before, frozen or not, and does not know better until told.
     former: Vec<(Process, Freezer)>,
-    /// Every uid that an object ever had, and whether its fleet may stay when it is gone.
+    /// Every uid that an object ever had, and whether its resource may stay when it is gone.
     uids: Vec<(String, bool)>,
     stripped: BTreeSet<String>,
     told: String,
     wrong: Vec<String>,
 }
 
-impl History {
+impl<S: Subject> History<S> {
     fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let seconds = Duration::from_secs;
-        let timings = Timings {
-            start_fleet: seconds(20),
-            stop_fleet: seconds(10),
-            scale: seconds(15),
-            scale_in: seconds(6),
-            ..Timings::default()
-        };
-        let lag = seconds(*[0, 0, 2, 20].choose(&mut rng).unwrap());
+        let lag = Duration::from_secs(*[0, 0, 2, 20].choose(&mut rng).unwrap());
+        let timings = S::timings();
         let settings = Settings { seed, timings, visibility_lag: lag, page_size: 2, ..Settings::default() };
         let engine = EngineSettings { resync: RESYNC, urgent_workers: 2, workers: 3, ..EngineSettings::default() };
         let bench = Bench::new(settings, engine);
         let watch = *[2, 2, 200, 4000].choose(&mut rng).unwrap();
         bench.cluster.watch_lag(Duration::from_millis(watch));
-        bench.world.put_stack("desk");
+        S::begin(&bench);
         let mut history = Self {
+            subject: PhantomData,
             rng,
             bench,
             lag,
@@ -160,8 +195,12 @@ impl History {
         NAMES.choose(&mut self.rng).unwrap()
     }
 
-    fn fleet(&self, name: &str) -> Option<FleetView> {
-        self.bench.world.fleets().into_iter().find(|fleet| fleet.name == name)
+    fn object(&self, name: &str) -> Option<S::Object> {
+        self.bench.cluster.get::<S::Object>(name)
+    }
+
+    fn tags(&self, name: &str) -> Option<BTreeMap<String, String>> {
+        S::resources(&self.bench.world).into_iter().find(|(one, _)| one == name).map(|(_, tags)| tags)
     }
 
     async fn step(&mut self) {
@@ -169,57 +208,30 @@ impl History {
         self.tell(&format!("{step:?} {name}"));
         match step {
             Step::Create => self.create(name),
-            Step::Edit => self.edit(name),
-            Step::Delete
-                if self.bench.cluster.get::<Fleet>(name).is_none_or(|o| o.metadata.deletion_timestamp.is_some()) => {}
+            Step::Edit => {
+                let (mut what, rng) = (String::new(), &mut self.rng);
+                self.bench.cluster.edit(name, |object: &mut S::Object| what = S::edit(rng, object));
+                self.tell(&format!("  {what}"));
+            }
+            Step::Delete if self.object(name).is_none_or(|o| o.meta().deletion_timestamp.is_some()) => {}
             Step::Delete => {
                 let keeps = self.rng.random_bool(0.2);
-                self.bench.cluster.edit(name, |fleet: &mut Fleet| {
-                    fleet.spec.common.deletion_policy = keeps.then_some(DeletionPolicy::Retain);
+                self.bench.cluster.edit(name, |object: &mut S::Object| {
+                    S::common(object).deletion_policy = keeps.then_some(DeletionPolicy::Retain);
                 });
-                let uid = self.bench.cluster.get::<Fleet>(name).and_then(|object| object.metadata.uid);
+                let uid = self.object(name).and_then(|object| object.uid());
                 for (_, may_stay) in self.uids.iter_mut().filter(|(known, _)| Some(known) == uid.as_ref()) {
                     *may_stay |= keeps;
                 }
-                self.bench.cluster.delete::<Fleet>(name);
+                self.bench.cluster.delete::<S::Object>(name);
             }
             Step::Poke => {
                 let value = self.bench.now().to_string();
-                self.bench.cluster.poke::<Fleet>(name, &value);
+                self.bench.cluster.poke::<S::Object>(name, &value);
             }
-            Step::SessionOpens => {
-                if self.fleet(name).is_some_and(|fleet| fleet.state == FleetState::Running) {
-                    self.bench.world.associate(name, "desk");
-                    let how = *[AuthenticationType::Saml, AuthenticationType::Api].choose(&mut self.rng).unwrap();
-                    let opened = self.bench.world.open_session("desk", name, "alice", how);
-                    self.tell(&format!("  {opened:?}"));
-                }
-            }
-            Step::SessionEnds => self.end_sessions(name),
-            Step::StackLetsGo => {
-                if self.fleet(name).is_some_and(|fleet| fleet.sessions.is_empty()) {
-                    self.bench.world.disassociate(name, "desk");
-                }
-            }
-            Step::EditInAws => {
-                let n = self.rng.random_range(0..3);
-                self.bench.world.edit_fleet(name, |fleet| {
-                    fleet.settings.display_name = Some("Hacked".into());
-                    fleet.desired_instances = n;
-                });
-            }
-            Step::StopInAws => {
-                if self.fleet(name).is_some_and(|fleet| fleet.sessions.is_empty()) {
-                    self.bench.world.stop_fleet_out_of_band(name);
-                }
-            }
-            Step::StartInAws => {
-                self.bench.world.start_fleet_out_of_band(name);
-            }
-            Step::DeleteInAws => {
-                if self.fleet(name).is_some_and(|fleet| fleet.sessions.is_empty()) {
-                    self.bench.world.delete_fleet_out_of_band(name);
-                }
+            Step::Meddle => {
+                let what = S::meddle(&mut self.rng, &self.bench, !self.lag.is_zero(), name);
+                self.tell(&format!("  {what}"));
             }
             Step::StripTags => self.strip(name).await,
             Step::ErrorOfAws => self.error_of_aws(),
@@ -272,40 +284,10 @@ impl History {
     }
 
     fn create(&mut self, name: &'static str) {
-        if self.bench.cluster.get::<Fleet>(name).is_none() {
-            self.bench.cluster.create(Fleet::new(name, spec()));
-            let uid = self.bench.cluster.get::<Fleet>(name).and_then(|object| object.metadata.uid).unwrap();
+        if self.object(name).is_none() {
+            self.bench.cluster.create(S::object(name));
+            let uid = self.object(name).and_then(|object| object.uid()).unwrap();
             self.uids.push((uid, false));
-        }
-    }
-
-    fn edit(&mut self, name: &'static str) {
-        let (what, n) = (self.rng.random_range(0..8), self.rng.random_range(0..3));
-        self.bench.cluster.edit(name, |Fleet { spec, .. }: &mut Fleet| match what {
-            0 => spec.settings.display_name = Some(format!("Design {n}")),
-            1 => {
-                let types = ["stream.standard.medium", "stream.standard.large", "stream.standard.small"];
-                spec.settings.instance_type = Some(types[n].into());
-            }
-            2 => {
-                let capacity = spec.settings.compute_capacity.as_mut().unwrap();
-                capacity.desired_instances = Some(i32::try_from(n).unwrap());
-            }
-            3 => spec.desired_state = if n == 0 { DesiredState::Stopped } else { DesiredState::Running },
-            4 => spec.common.tags = (n > 0).then(|| [("team".to_owned(), n.to_string())].into()),
-            5 => spec.disruption = Some(Disruption { drain: Some(n == 0), ..Disruption::default() }),
-            6 => {
-                let while_running = if n == 0 { WhileRunning::Documented } else { WhileRunning::Minimal };
-                spec.update_strategy = Some(UpdateStrategy { while_running, ..UpdateStrategy::default() });
-            }
-            _ => spec.settings.disconnect_timeout_in_seconds = Some(600 + 60 * i32::try_from(n).unwrap()),
-        });
-        self.tell(&format!("  field {what}: {n}"));
-    }
-
-    fn end_sessions(&mut self, name: &str) {
-        for session in self.fleet(name).map(|fleet| fleet.sessions).unwrap_or_default() {
-            self.bench.world.end_session(&session.id);
         }
     }
 
@@ -320,8 +302,11 @@ impl History {
             self.former.push((process, freezer));
         }
         sleep(Duration::from_secs(60)).await;
-        if let Some(uid) = self.fleet(name).and_then(|mut fleet| fleet.tags.remove(UID)) {
-            self.bench.world.edit_fleet(name, |fleet| fleet.tags.retain(|key, _| !key.starts_with("windlass.dev/")));
+        if let Some(mut tags) = self.tags(name)
+            && let Some(uid) = tags.remove(UID)
+        {
+            tags.retain(|key, _| !key.starts_with("windlass.dev/"));
+            S::retag(&self.bench.world, name, tags);
             self.stripped.insert(uid);
         }
         self.lead();
@@ -330,6 +315,7 @@ impl History {
     fn error_of_aws(&mut self) {
         let coded = |code: &str| FaultEffect::Coded { code: code.into(), message: "words".into(), status: 400 };
         let hang = Duration::from_secs(self.rng.random_range(1..40));
+        let code = *S::CODES.choose(&mut self.rng).unwrap();
         let effects = [
             FaultEffect::Throttle,
             FaultEffect::ServerError,
@@ -339,27 +325,11 @@ impl History {
             FaultEffect::AppliedNoAnswer,
             FaultEffect::AppliedServerError,
             FaultEffect::AppliedHalfAnswer,
-            coded("ConcurrentModificationException"),
-            coded("ResourceInUseException"),
-            coded("OperationNotPermittedException"),
+            coded(code),
             coded("AccessDeniedException"),
         ];
-        let operations = [
-            "CreateFleet",
-            "CreateFleet",
-            "UpdateFleet",
-            "StartFleet",
-            "StopFleet",
-            "DeleteFleet",
-            "TagResource",
-            "DescribeFleets",
-            "ListTagsForResource",
-            "DescribeSessions",
-            "ListAssociatedStacks",
-            "*",
-        ];
         let effect = effects.choose(&mut self.rng).unwrap().clone();
-        let operation = *operations.choose(&mut self.rng).unwrap();
+        let operation = *S::OPERATIONS.choose(&mut self.rng).unwrap();
         let nth = self.rng.random_range(1..3);
         self.tell(&format!("  {operation} {nth}: {effect:?}"));
         self.bench.world.script(Fault::nth(operation, nth, effect));
@@ -368,17 +338,17 @@ impl History {
     /// What must never be.
     fn check(&mut self) {
         let mut wrong: Vec<String> = self.bench.world.violations().iter().map(ToString::to_string).collect();
-        let living: BTreeSet<String> =
-            self.bench.cluster.objects::<Fleet>().into_iter().filter_map(|object| object.metadata.uid).collect();
-        let owners: Vec<String> =
-            self.bench.world.fleets().into_iter().filter_map(|mut fleet| fleet.tags.remove(UID)).collect();
+        let objects = self.bench.cluster.objects::<S::Object>();
+        let living: BTreeSet<String> = objects.iter().filter_map(ResourceExt::uid).collect();
+        let resources = S::resources(&self.bench.world);
+        let owners: Vec<String> = resources.into_iter().filter_map(|(_, mut tags)| tags.remove(UID)).collect();
         for (uid, may_stay) in &self.uids {
             let owned = owners.iter().filter(|owner| *owner == uid).count();
             if owned > 1 {
-                wrong.push(format!("{uid} owns {owned} fleets"));
+                wrong.push(format!("{uid} owns {owned} resources"));
             }
             if owned > 0 && !living.contains(uid) && !may_stay {
-                wrong.push(format!("{uid} was released, and its fleet is there"));
+                wrong.push(format!("{uid} was released, and its resource is there"));
             }
         }
         for text in wrong {
@@ -399,8 +369,8 @@ impl History {
             freezer.thaw();
         }
         for name in NAMES {
-            self.end_sessions(name);
-            self.bench.cluster.poke::<Fleet>(name, "the end");
+            S::calm(&self.bench, name);
+            self.bench.cluster.poke::<S::Object>(name, "the end");
         }
         sleep(Duration::from_secs(900)).await;
         self.check();
@@ -410,47 +380,40 @@ impl History {
         let aws = self.bench.aws_writes().into_iter().filter(|w| w.at > quiet_since);
         let unrest: Vec<String> = kube.map(|w| format!("{w:?}")).chain(aws.map(|w| format!("{w:?}"))).collect();
         self.wrong.extend(unrest.into_iter().map(|write| format!("unrest at the end: {write}")));
-        for object in self.bench.cluster.objects::<Fleet>() {
-            let name = object.metadata.name.clone().unwrap();
-            let uid = object.metadata.uid.clone().unwrap();
-            let deleting = object.metadata.deletion_timestamp.is_some();
-            let conditions = object.status.as_ref().map(|s| s.conditions.clone()).unwrap_or_default();
-            let ready = conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
-            // Its fleet lost its tags, or another one has its name.
-            let alien = self.fleet(&name).is_some_and(|fleet| fleet.tags.get(UID) != Some(&uid));
-            let waits = deleting && self.fleet(&name).is_some_and(|fleet| !fleet.stacks.is_empty());
-            if !ready && !alien && !waits {
-                self.wrong.push(format!("{name} never settled: {:?}", object.status));
+        for object in self.bench.cluster.objects::<S::Object>() {
+            let (name, uid) = (object.name_any(), object.uid().unwrap());
+            let conditions = object.status().map(|status| status.conditions().to_vec()).unwrap_or_default();
+            let ready = conditions::find(&conditions, "Ready").is_some_and(|c| c.status == "True");
+            // Its resource lost its tags, or another one has its name.
+            let alien = self.tags(&name).is_some_and(|tags| tags.get(UID) != Some(&uid));
+            if !ready && !alien && !S::excused(&self.bench, &object) {
+                self.wrong.push(format!("{name} never settled: {:?}", object.status()));
             }
-            let wanted = object.spec.desired_state;
-            let state = self.fleet(&name).map(|fleet| fleet.state);
-            let as_wanted = match wanted {
-                DesiredState::Running => state == Some(FleetState::Running),
-                DesiredState::Stopped => state == Some(FleetState::Stopped),
-            };
-            if ready && !as_wanted {
-                self.wrong.push(format!("{name} is called ready, and is {state:?} instead of {wanted:?}"));
+            if let Some(what) = S::differs(&self.bench, &object).filter(|_| ready) {
+                self.wrong.push(format!("{name} is called ready, and {what}"));
             }
         }
         self.tell("everything is deleted");
         for name in NAMES {
-            self.bench.world.disassociate(name, "desk");
-            self.bench.cluster.delete::<Fleet>(name);
+            self.bench.cluster.delete::<S::Object>(name);
+            S::calm(&self.bench, name);
         }
         sleep(Duration::from_secs(600)).await;
         self.check();
-        for object in self.bench.cluster.objects::<Fleet>() {
-            let uid = object.metadata.uid.clone().unwrap();
+        for object in self.bench.cluster.objects::<S::Object>() {
             // One that was ours and lost its tags is not deleted by guess.
-            if !self.stripped.contains(&uid) {
-                self.wrong.push(format!("{:?} never went: {:?}", object.metadata.name, object.status));
+            if !self.stripped.contains(&object.uid().unwrap()) {
+                self.wrong.push(format!("{} never went: {:?}", object.name_any(), object.status()));
             }
+        }
+        if self.stripped.is_empty() {
+            self.wrong.extend(S::left(&self.bench.world).into_iter().map(|what| format!("left in AWS: {what}")));
         }
     }
 }
 
-async fn play(seed: u64) -> (Vec<String>, String) {
-    let mut history = History::new(seed);
+async fn play<S: Subject>(seed: u64) -> (Vec<String>, String) {
+    let mut history = History::<S>::new(seed);
     for _ in 0..STEPS {
         history.step().await;
     }
@@ -458,25 +421,47 @@ async fn play(seed: u64) -> (Vec<String>, String) {
     (history.wrong.clone(), history.story())
 }
 
-#[test]
-fn whatever_happens_nothing_leaks_nobody_is_thrown_out_and_everything_settles() {
+fn whatever_happens<S: Subject>(seeds: u64) {
+    if std::env::var("WINDLASS_KIND").is_ok_and(|kind| kind != S::KIND) {
+        return;
+    }
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds = match number("WINDLASS_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("WINDLASS_SEEDS").unwrap_or(SEEDS),
+        None => 0..number("WINDLASS_SEEDS").unwrap_or(seeds),
     };
     let results = histories(seeds.collect(), |seed| {
         let seed = *seed;
-        history(async move || play(seed).await)
+        history(async move || play::<S>(seed).await)
     });
     let failed: Vec<&(u64, (Vec<String>, String))> =
         results.iter().filter(|(_, (wrong, _))| !wrong.is_empty()).collect();
-    println!("histories by chance: {} seeds, {} held", results.len(), results.len() - failed.len());
+    println!("histories by chance: {}: {} seeds, {} held", S::KIND, results.len(), results.len() - failed.len());
     for (seed, (wrong, _)) in &failed {
-        println!("WINDLASS_SEED={seed}:\n  {}", wrong.join("\n  "));
+        println!("WINDLASS_KIND={} WINDLASS_SEED={seed}:\n  {}", S::KIND, wrong.join("\n  "));
     }
     if let [(_, (_, told))] = results.as_slice() {
         println!("{told}");
     }
-    assert!(failed.is_empty(), "{} histories failed", failed.len());
+    assert!(failed.is_empty(), "{} histories of {} failed", failed.len(), S::KIND);
+}
+
+#[test]
+fn whatever_happens_to_fleets_nothing_leaks_nobody_is_thrown_out_and_everything_settles() {
+    whatever_happens::<fleet::Fleets>(SEEDS);
+}
+
+#[test]
+fn whatever_happens_to_stacks_nothing_leaks_nobody_is_thrown_out_and_everything_settles() {
+    whatever_happens::<stack::Stacks>(SEEDS / 2);
+}
+
+#[test]
+fn whatever_happens_to_image_builders_nothing_leaks_and_everything_settles() {
+    whatever_happens::<image_builder::ImageBuilders>(SEEDS / 2);
+}
+
+#[test]
+fn whatever_happens_to_instances_nothing_leaks_and_everything_settles() {
+    whatever_happens::<instance::Instances>(SEEDS / 2);
 }
