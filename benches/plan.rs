@@ -49,7 +49,7 @@ fn plan(object: &Fleet, scope: &Scope, seen: &Seen<FleetState>, now: Timestamp) 
         seen,
         failure: None,
         quiet_since: now,
-        answered: None,
+        answered: &[],
         beside: &Beside::default(),
     })
 }

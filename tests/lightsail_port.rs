@@ -172,7 +172,7 @@ impl<'a> Life<'a> {
                 seen: &seen,
                 failure: self.failure.as_ref(),
                 quiet_since: self.quiet_since,
-                answered: self.answered.as_ref(),
+                answered: self.answered.as_slice(),
                 beside: &Beside::default(),
             };
             let plan = InstanceKind::plan(&input);
@@ -496,7 +496,7 @@ async fn the_exception_is_told_though_the_sdk_takes_the_finer_code_for_it() {
     let looks = [InstanceLook::Anew, InstanceLook::Operations, InstanceLook::AutoSnapshots];
     let state = bench.observe(&object("none"), &looks, bench.now()).await.unwrap();
     assert_eq!(
-        (state.instance, state.creates, state.auto_snapshots),
+        (state.instance, state.operations, state.auto_snapshots),
         (None, Some(vec![]), Some(Looked::Found(vec![])))
     );
     let refused = bench.send(InstanceCall::Stop("none".parse().unwrap())).await.unwrap_err();

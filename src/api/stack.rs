@@ -40,9 +40,9 @@ pub struct StackSpec {
     #[serde(flatten)]
     pub settings: StackSettings,
     /// The Fleet object of the same namespace whose fleet users stream from; give this or `fleetName`. The stack waits for
-    /// the fleet to exist, and is taken out of a fleet that it was in before, by the rules of `disruption`. Default: which
-    /// fleet the stack is associated with is not compared. Removed here, the stack is taken out of the fleet if the
-    /// operator had put it in.
+    /// the fleet to exist, and is taken out of a fleet that it was in before, by the rules of `disruption`; it goes back to
+    /// that one, Stalled with reason `Rejected`, when AWS refuses the new one. Default: which fleet the stack is associated
+    /// with is not compared. Removed here, the stack is taken out of the fleet if the operator had put it in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fleet_ref: Option<FleetRef>,
     /// The fleet that users stream from, by its name in AWS, 1 to 101 characters; give this or `fleetRef`. A fleet that is
@@ -72,7 +72,7 @@ pub struct StackSettings {
     #[schemars(length(min = 1, max = 256))]
     pub description: Option<String>,
     /// Where users keep their files, 1 to 3 connectors, one of each type. Default: none. A connector that is removed here is
-    /// removed in AWS if the operator had set it.
+    /// removed in AWS if the operator had set it; one that loses a part here is removed and set again without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 3), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["connectorType"]))]
     pub storage_connectors: Option<Vec<StorageConnector>>,
@@ -113,7 +113,7 @@ pub struct StackSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_redirection: Option<ContentRedirection>,
     /// What software agents may do in a session. Default: nothing. Removed here, it is cleared in AWS if the operator had
-    /// set it.
+    /// set it; where it loses a part, it is cleared and set again without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_access_config: Option<AgentAccessConfig>,
     /// Whether users sign in to their cloud storage in every session. `FORCE_REAUTHENTICATION`: they do.

@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 use crate::aws::accounts::ScopeError;
 use crate::aws::{Ask, AwsError, AwsPort};
-use crate::plan::{Call, Class, Failure, KeyFound, KeyRef, Kind, Scope, Seen};
+use crate::plan::{Answered, Call, Class, Failure, KeyFound, KeyRef, Kind, Scope, Seen};
 use crate::telemetry::labels::{Label, PassOutcome};
 
 use super::memory::Hold;
@@ -96,7 +96,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 info!(kind = K::NAME, object = %self.id, operation, request = reply.request_id.as_deref(), "sent");
                 self.memory(|memory| {
                     memory.last_write = Some(ended);
-                    memory.last_sent = Some((call.clone(), ended));
+                    memory.answered.retain(|answered| answered.call.operation() != operation);
+                    memory.answered.insert(0, Answered { call: call.without_secrets(), at: ended });
                     memory.lagged = 0;
                     memory.write_failure = None;
                     memory.since.remove(operation);
@@ -231,7 +232,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             let since = known.map_or(at, |(_, since)| *since);
             memory.since.insert(error.operation.to_owned(), (error.code.clone(), since));
             *before = Some(Failure {
-                call: call.cloned(),
+                call: call.map(Call::without_secrets),
                 operation: error.operation.to_owned(),
                 class: error.class,
                 code: error.code.clone(),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::plan::secret::SecretFailure;
-use crate::plan::{Failure, Kind};
+use crate::plan::{Answered, Failure, Kind};
 
 /// An object as this process knows it.
 #[derive(Debug)]
@@ -39,9 +39,9 @@ pub struct Memory<K: Kind> {
     pub hold: Option<Hold>,
     /// When our last mutating AWS call for it ended.
     pub last_write: Option<Timestamp>,
-    /// The last write that AWS answered, and when: its reads may lag behind it.
-    pub last_sent: Option<(K::Call, Timestamp)>,
-    /// How often AWS's reads lagged behind it.
+    /// The last write of each operation that AWS answered, newest first: its reads may lag behind them.
+    pub answered: Vec<Answered<K>>,
+    /// How often AWS's reads lagged behind the newest.
     pub lagged: u32,
     /// What a pass rests on must have begun at or after this; `None`: half a resync may have passed.
     pub not_before: Option<Timestamp>,
@@ -98,7 +98,7 @@ impl<K: Kind> Default for Memory<K> {
             failures: 0,
             hold: None,
             last_write: None,
-            last_sent: None,
+            answered: Vec::new(),
             lagged: 0,
             not_before: None,
             reported: None,

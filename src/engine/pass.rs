@@ -13,7 +13,7 @@ use crate::api::{FINALIZER, PAUSED, RECONCILE_REQUESTED_AT};
 use crate::aws::AwsPort;
 use crate::aws::gate::Urgency;
 use crate::plan::secret::{SecretFailure, SecretRefusal, SecretWrite};
-use crate::plan::{Answered, Beside, Face, Input, Kind, Neighbour, News, Next, Plan, Scope, Seen, Status};
+use crate::plan::{Beside, Call, Face, Input, Kind, Neighbour, News, Next, Plan, Scope, Seen, Status};
 use crate::telemetry::labels::PassOutcome;
 
 use super::Engine;
@@ -159,11 +159,10 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 Seen::Unknown => &memory.read_failure,
                 Seen::NotLooked | Seen::NotAllowed(_) | Seen::Found(_) => &memory.write_failure,
             };
-            let answered = memory.last_sent.clone().map(|(call, at)| Answered { call, at });
-            (failure.clone(), memory.last_write, answered)
+            (failure.clone(), memory.last_write, memory.answered.clone())
         });
         let quiet_since = last_write.map_or(self.term, |at| at.max(self.term));
-        let (scope, failure, answered) = (scope.as_ref(), failure.as_ref(), answered.as_ref());
+        let (scope, failure, answered) = (scope.as_ref(), failure.as_ref(), answered.as_slice());
         let beside = &known.beside;
         let input = Input { now: self.now, object, scope, seen, failure, quiet_since, answered, beside };
         let plan = K::plan(&input);
@@ -358,9 +357,10 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
     /// How long until AWS is looked at again, where exactly this write was answered a moment ago and its reads do not show
     /// it yet: each look costs requests, so 2 s, 4 s, 8 s, and last at the end of [`LAG`].
     fn lagging(&self, call: &K::Call) -> Option<Duration> {
+        let call = call.without_secrets();
         self.memory(|memory| {
-            let (_, at) = memory.last_sent.as_ref().filter(|(sent, _)| sent == call)?;
-            let left = LAG.checked_sub(self.now.duration_since(*at).unsigned_abs()).filter(|left| !left.is_zero())?;
+            let at = memory.answered.iter().find(|answered| answered.call == call)?.at;
+            let left = LAG.checked_sub(self.now.duration_since(at).unsigned_abs()).filter(|left| !left.is_zero())?;
             let wait = LAGGING * 2u32.pow(memory.lagged.min(4));
             memory.lagged = memory.lagged.saturating_add(1);
             Some(wait.min(left))

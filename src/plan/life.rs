@@ -19,8 +19,8 @@ use super::ownership::{self, Owner};
 use super::reason::{Stall, Verdict, Waiting};
 use super::report::{self, Known, NEVER, OBSERVED, Report, elapsed, trouble, trouble_with};
 use super::tags::Tagged;
-use super::unshown::Changes;
-use super::{Call, Class, Face, Input, Kind, News, Next, Plan, Scope, Seen, Status, UNCERTAINTY};
+use super::unshown::{self, Changes, Fate};
+use super::{Answered, Call, Class, Face, Input, Kind, News, Next, Plan, Scope, Seen, Status, UNCERTAINTY};
 
 /// A kind whose objects each have one resource of their own in AWS.
 pub trait Life: Kind {
@@ -96,6 +96,12 @@ pub trait Life: Kind {
 
     /// What a call changes of what is there.
     fn changes(call: &Self::Call) -> Changes;
+    /// What became of a write that AWS answered and does not show.
+    fn fate(_state: &Self::State, _answered: &Answered<Self>, _now: Timestamp) -> Fate<Self::Look> {
+        Fate::Untold
+    }
+    /// The tags that a call sets, if it sets any.
+    fn tags_in(call: &Self::Call) -> Option<&BTreeMap<String, String>>;
     /// The write that sets tags.
     fn tag(facts: &Self::Facts, tags: BTreeMap<String, String>) -> Self::Call;
     /// The write that takes tags off.
@@ -378,6 +384,18 @@ fn absent<K: Life>(absent: &Absent<'_, '_, K>) -> Plan<K> {
             stalled(input, shown, Known::Absent, Stall::DeletedOutOfBand, text)
         }
         (ManagementPolicy::Manage, arn, intent, Err(rest), _) => {
+            // A create that AWS could not carry out is said as soon as that is known.
+            let created = input.answered.iter().find(|answered| answered.call.creates());
+            let unseen = created.filter(|one| intent.is_some() && !unshown::may_lag(one, K::found(absent.state).began));
+            match unseen.map_or(Fate::Untold, |one| K::fate(absent.state, one, input.now)) {
+                Fate::Look(looks) => return look(input, looks),
+                Fate::Failed { code, message, .. } => {
+                    let text = conditions::bounded(&create_failed(K::NOUN, &code, &message), report::WORDS);
+                    let again = rest.min(Duration::from_secs(5));
+                    return waiting(input, shown, Known::Absent, Verdict::Working(Waiting::CreateFailed, text), again);
+                }
+                Fate::Untold => {}
+            }
             let text = match (arn, intent) {
                 (_, Some(_)) => format!("AWS does not show the new {} yet", K::NOUN),
                 (Some(_) | None, None) => {
@@ -389,6 +407,11 @@ fn absent<K: Life>(absent: &Absent<'_, '_, K>) -> Plan<K> {
             waiting(input, shown, Known::Absent, Verdict::Working(Waiting::Creating, text), again)
         }
     }
+}
+
+/// What is said of a create that AWS took and could not carry out.
+pub fn create_failed(noun: &str, code: &str, message: &str) -> String {
+    format!("AWS could not create the {noun}: {code}: {message}; it is tried again")
 }
 
 /// Whether AWS refused a create after that: then it did not happen.

@@ -122,8 +122,9 @@ pub struct Input<'a, K: Kind> {
     /// The latest of our last mutating call for this object and the taking of the lease: "absent" is believed only from a
     /// read that began [`UNCERTAINTY`] after it.
     pub quiet_since: Timestamp,
-    /// The last write of this process that AWS answered: reads that do not show it much later never will.
-    pub answered: Option<&'a Answered<K>>,
+    /// The last write of each operation that AWS has answered in this process, newest first: reads that do not show it much
+    /// later never will.
+    pub answered: &'a [Answered<K>],
     /// What was found of what the object names in its namespace.
     pub beside: &'a Beside,
 }
@@ -203,6 +204,11 @@ pub trait Call: Clone + PartialEq + Debug + Send + Sync + 'static {
     fn operation(&self) -> &'static str;
     /// Whether it makes something that did not exist: then the intent is written first.
     fn creates(&self) -> bool;
+    /// As it is remembered after it was sent: without what nobody needs to know any more. Two calls that differ in that alone
+    /// are then the same.
+    fn without_secrets(&self) -> Self {
+        self.clone()
+    }
 }
 
 /// What a write gave back.

@@ -8,6 +8,7 @@ use super::conditions::bounded;
 use super::life::Life;
 use super::ownership::PREFIX;
 use super::report::SHORT;
+use super::{Input, unshown};
 
 /// Tags, and when the read of them began.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +34,23 @@ pub struct Step<C> {
     pub text: &'static str,
 }
 
-/// Tags that are missing, different, or ours (`applied`) and no longer wanted.
+/// The keys of these tags that are not the operator's own: once written, they are ours to take off again.
+pub fn of_user(tags: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
+    tags.keys().filter(|key| !key.starts_with(PREFIX)).cloned()
+}
+
+/// Tags that are missing, different, or ours (`applied`) and no longer wanted; also those that AWS has taken a moment ago
+/// and does not show yet.
 pub fn step<K: Life>(
+    input: &Input<'_, K>,
     facts: &K::Facts,
     wanted: &BTreeMap<String, String>,
-    seen: &BTreeMap<String, String>,
+    tagged: &Tagged,
     applied: &BTreeSet<String>,
 ) -> Option<Step<K::Call>> {
+    let seen = &tagged.tags;
+    let lately: Vec<_> = unshown::lately(input, tagged.began).filter_map(K::tags_in).collect();
+    let there = |key: &String| seen.contains_key(key) || lately.iter().any(|tags| tags.contains_key(key));
     let set: BTreeMap<String, String> = wanted
         .iter()
         .filter(|(key, value)| seen.get(*key) != Some(value))
@@ -47,7 +58,7 @@ pub fn step<K: Life>(
         .collect();
     let gone: BTreeSet<String> = applied
         .iter()
-        .filter(|key| !key.starts_with(PREFIX) && !wanted.contains_key(*key) && seen.contains_key(*key))
+        .filter(|key| !key.starts_with(PREFIX) && !wanted.contains_key(*key) && there(key))
         .cloned()
         .collect();
     // First away with the old ones: AWS allows 50 in all.

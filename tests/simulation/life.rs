@@ -154,6 +154,17 @@ impl Life {
         self.scene(step, QUIET)
     }
 
+    /// Lives one step, and looks every second.
+    pub async fn step_looking(&mut self, step: &'static Step, mut look: impl FnMut(&Bench)) {
+        self.until(self.bench.at(self.end + WARM)).await;
+        (step.begin)(&self.bench);
+        for _ in 0..step.seconds {
+            self.end += Duration::from_secs(1);
+            self.until(self.bench.at(self.end)).await;
+            look(&self.bench);
+        }
+    }
+
     /// Lives on until everything is as at the end of that part, then how it differs if it never was.
     pub async fn until_it_is(&mut self, part: &Part, first: Duration) -> Vec<String> {
         let mut differs = difference(&self.more(part.step, first).await, &part.scene);

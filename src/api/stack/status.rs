@@ -90,6 +90,9 @@ pub struct StackInternal {
     /// The generation whose update AWS refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Rejected>,
+    /// The fleet that AWS refused to associate the stack with, in `change`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_fleet: Option<Rejected>,
 }
 
 impl StackInternal {

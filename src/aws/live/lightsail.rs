@@ -23,8 +23,9 @@ use crate::aws::codes::Service;
 use crate::aws::gate::Urgency;
 use crate::aws::listing::Listings;
 use crate::aws::{Ask, AwsError, AwsPort, Leave, Reply, Stray};
+use crate::plan::instance::wanted::own_static_ip;
 use crate::plan::instance::{
-    Catalogue, InstanceCall, InstanceFacts, InstanceKind, InstanceLook, InstanceState, StaticIpFacts,
+    Catalogue, InstanceCall, InstanceFacts, InstanceKind, InstanceLook, InstanceState, StaticIpFacts, StaticIps,
 };
 use crate::plan::looked::Looked;
 use crate::plan::tags::Tagged;
@@ -34,12 +35,6 @@ use crate::plan::{Call, Class, Scope};
 const UNUSED_AFTER: Duration = Duration::from_secs(3 * 3600);
 /// How often forgetting is thought of.
 const EVICT_EVERY: Duration = Duration::from_secs(600);
-/// How long a Region's catalogue is shared: AWS changes it a few times a year, and a create that rests on an older one is
-/// refused by AWS itself.
-const CATALOGUE_LASTS: Duration = Duration::from_secs(3600);
-
-/// Static IPs of a place, by name.
-type StaticIps = Arc<BTreeMap<String, StaticIpFacts>>;
 
 /// The way to Lightsail for every account and Region.
 pub struct Lightsail {
@@ -48,7 +43,7 @@ pub struct Lightsail {
     clock: Clock,
     clients: Clients<Client>,
     instances: Listings<Place, InstanceFacts>,
-    static_ips: Shared<Place, StaticIps>,
+    static_ips: Shared<Place, Arc<BTreeMap<String, StaticIpFacts>>>,
     catalogues: Shared<Place, Arc<Catalogue>>,
     evicted: Mutex<Timestamp>,
 }
@@ -108,13 +103,20 @@ impl Lightsail {
                 false => Ok(self.catalogues.latest(&place).map(|latest| Arc::clone(&latest.value))),
             }
         };
-        let creates = async {
-            match looks.contains(&InstanceLook::Operations) {
-                true => read::creates(client, way, &name).await.map(Some),
-                false => Ok(None),
+        let operations = async {
+            if !looks.contains(&InstanceLook::Operations) {
+                return Ok(None);
             }
+            // Those that make and release the operator's own static IP have its name alone.
+            let static_ip = own_static_ip(object).ok().filter(|_| concerns_static_ips(object));
+            let of = [Some(&name), static_ip.as_ref()].into_iter().flatten();
+            let each = futures::future::try_join_all(of.map(|name| read::operations(client, way, name)));
+            let mut all = each.await?.concat();
+            all.sort_by_key(|operation| operation.created_at);
+            Ok(Some(all))
         };
-        let (known, static_ips, catalogue, creates) = futures::try_join!(instance, static_ips, catalogue, creates)?;
+        let (known, static_ips, catalogue, operations) =
+            futures::try_join!(instance, static_ips, catalogue, operations)?;
 
         let began = self.shown(known.began);
         let instance = known.value.as_deref().cloned();
@@ -126,7 +128,7 @@ impl Lightsail {
             false => None,
         };
         let tags = instance.as_ref().map(|instance| Tagged { began, tags: instance.tags.clone() });
-        Ok(InstanceState { began, instance, tags, static_ips, catalogue, creates, auto_snapshots })
+        Ok(InstanceState { began, instance, tags, static_ips, catalogue, operations, auto_snapshots })
     }
 
     async fn write(&self, scope: &Scope, call: &InstanceCall, urgency: Urgency) -> Result<Reply, AwsError> {
@@ -167,12 +169,14 @@ impl Lightsail {
             let (client, way) = (client.clone(), way.clone());
             async move { read::static_ips(&client, &way).await.map(Arc::new) }.boxed()
         };
-        self.static_ips.since(place, not_before, read).await.map(|known| Arc::clone(&known.value))
+        let known = self.static_ips.since(place, not_before, read).await?;
+        Ok(StaticIps { began: self.shown(known.began), all: Arc::clone(&known.value) })
     }
 
     async fn catalogue(&self, client: &Client, way: &Way, place: &Place) -> Result<Arc<Catalogue>, AwsError> {
         let now = (self.clock)();
-        let not_before = now.checked_sub(CATALOGUE_LASTS).unwrap_or(now);
+        let known = self.catalogues.latest(place);
+        let not_before = known.and_then(|known| now.checked_sub(known.value.lasts()).ok()).unwrap_or(now);
         let read = || {
             let (client, way, region) = (client.clone(), way.clone(), Arc::clone(&place.region));
             let began = self.shown((self.clock)());

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use aws_sdk_lightsail::Client;
-use aws_sdk_lightsail::types::OperationType;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -106,10 +105,14 @@ pub(super) async fn static_ips(client: &Client, way: &Way) -> Result<BTreeMap<St
     Ok(all)
 }
 
-/// The CreateInstance operations of GetOperationsForResource, oldest first; none where AWS knows nothing of the name.
-pub(super) async fn creates(client: &Client, way: &Way, name: &LightsailName) -> Result<Vec<OperationFacts>, AwsError> {
+/// GetOperationsForResource; none where AWS knows nothing of the name.
+pub(super) async fn operations(
+    client: &Client,
+    way: &Way,
+    name: &LightsailName,
+) -> Result<Vec<OperationFacts>, AwsError> {
     const GET_OPERATIONS: &str = "GetOperationsForResource";
-    let mut creates = Vec::new();
+    let mut operations = Vec::new();
     let sequence = paged(
         GET_OPERATIONS,
         |token| {
@@ -120,17 +123,12 @@ pub(super) async fn creates(client: &Client, way: &Way, name: &LightsailName) ->
             }
         },
         |operation| {
-            if operation.operation_type == Some(OperationType::CreateInstance) {
-                creates.push(translate::operation(operation));
-            }
+            operations.push(translate::operation(operation));
             Ok(())
         },
     );
     match sequence.await {
-        Ok(_) => {
-            creates.sort_by_key(|operation| operation.created_at);
-            Ok(creates)
-        }
+        Ok(_) => Ok(operations),
         Err(error) if error.class == Class::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }

@@ -117,9 +117,10 @@ pub(super) fn static_ip(
     Ok((name, StaticIpFacts { address: some_text(static_ip.ip_address), attached_to }))
 }
 
-/// How a create went.
+/// How a write went.
 pub(super) fn operation(operation: sdk::Operation) -> OperationFacts {
     OperationFacts {
+        kind: operation.operation_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
         created_at: operation.created_at.as_ref().and_then(timestamp),
         failed: operation.status == Some(sdk::OperationStatus::Failed),
         code: operation.error_code.unwrap_or_default(),

@@ -6,7 +6,7 @@ use crate::api::Arn;
 use crate::plan::Input;
 use crate::plan::conditions::bounded;
 use crate::plan::report::{SHORT, failed};
-use crate::plan::tags;
+use crate::plan::{tags, unshown};
 
 use super::draft::Draft;
 use super::state::FleetFacts;
@@ -64,7 +64,20 @@ pub fn applications(draft: &Draft<'_>, seen: &BTreeSet<Arn>) -> Option<Step> {
     let applied = &draft.internal.applied.applications;
     let missing = wanted.difference(seen).cloned();
     let missing = missing.map(|application| FleetCall::AssociateApplication { name: name.clone(), application });
-    let extra = seen.iter().filter(|a| applied.contains(*a) && !wanted.contains(*a)).cloned();
+    // One that AWS has joined a moment ago may not show yet.
+    let joined = unshown::lately(draft.input, draft.state.began).find_map(|call| match call {
+        FleetCall::AssociateApplication { application, .. } => Some(Some(application)),
+        FleetCall::DisassociateApplication { .. } => Some(None),
+        FleetCall::Create(_)
+        | FleetCall::Update(_)
+        | FleetCall::Start(_)
+        | FleetCall::Stop(_)
+        | FleetCall::Delete(_)
+        | FleetCall::Tag { .. }
+        | FleetCall::Untag { .. } => None,
+    });
+    let joined = joined.flatten().filter(|application| !seen.contains(*application));
+    let extra = seen.iter().chain(joined).filter(|a| applied.contains(*a) && !wanted.contains(*a)).cloned();
     let extra = extra.map(|application| FleetCall::DisassociateApplication { name: name.clone(), application });
     let calls: Vec<FleetCall> = missing.chain(extra).collect();
     // One that AWS does not take does not keep the others back.

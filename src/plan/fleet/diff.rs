@@ -3,13 +3,16 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::api::fleet::{ComputeCapacity, DomainJoinInfo, FleetSettings, FleetType, VpcConfig, WhileRunning};
 use crate::plan::conditions::bounded;
 use crate::plan::report::SHORT;
+use crate::plan::{Input, unshown};
 
-use super::call::{AttributeToDelete, FleetPatch};
+use super::FleetKind;
+use super::call::{AttributeToDelete, FleetCall, FleetPatch};
 use super::state::FleetFacts;
 
 /// One difference, and what AWS must be told.
@@ -385,9 +388,15 @@ fn same_sessions(wanted: &FleetSettings, seen: &FleetSettings) -> bool {
     wish == found || (rounded.is_some() && rounded == found)
 }
 
-/// Every difference. `ours` are the paths of clearable fields that we set.
-pub fn differences(wanted: &FleetSettings, seen: &FleetFacts, ours: &BTreeSet<String>) -> Vec<Difference> {
+/// Every difference. `ours` are the paths of clearable fields that we set, `lately` of those that AWS may not show yet.
+pub fn differences(
+    wanted: &FleetSettings,
+    seen: &FleetFacts,
+    ours: &BTreeSet<String>,
+    lately: &BTreeSet<String>,
+) -> Vec<Difference> {
     let found = &seen.settings;
+    let there = |field: Field| field.is_set(found) || lately.contains(field.path());
     Field::ALL
         .into_iter()
         .filter_map(|field| {
@@ -395,7 +404,7 @@ pub fn differences(wanted: &FleetSettings, seen: &FleetFacts, ours: &BTreeSet<St
             match field.value(wanted) {
                 Some(_) if field.same(wanted, found) => None,
                 Some(to) => Some(Difference { field, from: from(), to: show(Some(to)), clear: false }),
-                None if ours.contains(field.path()) && field.clearing().is_some() && field.is_set(found) => {
+                None if ours.contains(field.path()) && field.clearing().is_some() && there(field) => {
                     Some(Difference { field, from: from(), to: String::new(), clear: true })
                 }
                 None => None,
@@ -405,16 +414,43 @@ pub fn differences(wanted: &FleetSettings, seen: &FleetFacts, ours: &BTreeSet<St
 }
 
 /// The clearable fields that the spec sets and AWS has taken over: a later removal clears these.
-pub fn applied(wanted: &FleetSettings, seen: &FleetSettings, before: &BTreeSet<String>) -> BTreeSet<String> {
+pub fn applied(
+    wanted: &FleetSettings,
+    seen: &FleetSettings,
+    before: &BTreeSet<String>,
+    lately: &BTreeSet<String>,
+) -> BTreeSet<String> {
     Field::ALL
         .into_iter()
         .filter(|field| field.clearing().is_some())
         .filter(|field| match field.value(wanted) {
             Some(_) => before.contains(field.path()) || field.same(wanted, seen),
-            None => before.contains(field.path()) && field.is_set(seen),
+            None => before.contains(field.path()) && (field.is_set(seen) || lately.contains(field.path())),
         })
         .map(|field| field.path().to_owned())
         .collect()
+}
+
+/// The paths of what these settings set and AWS can clear.
+pub fn clearable(settings: &FleetSettings) -> BTreeSet<String> {
+    let set = Field::ALL.into_iter().filter(|f| f.clearing().is_some() && f.value(settings).is_some());
+    set.map(|field| field.path().to_owned()).collect()
+}
+
+/// The paths of what AWS has set a moment ago, can clear, and may not show in a read that began then.
+pub fn lately(input: &Input<'_, FleetKind>, began: Timestamp) -> BTreeSet<String> {
+    let set = unshown::lately(input, began).map(|call| match call {
+        FleetCall::Update(patch) => clearable(&patch.set),
+        FleetCall::Create(create) => clearable(&create.settings),
+        FleetCall::Start(_)
+        | FleetCall::Stop(_)
+        | FleetCall::Delete(_)
+        | FleetCall::Tag { .. }
+        | FleetCall::Untag { .. }
+        | FleetCall::AssociateApplication { .. }
+        | FleetCall::DisassociateApplication { .. } => BTreeSet::new(),
+    });
+    set.flatten().collect()
 }
 
 /// The spec paths that an update writes.

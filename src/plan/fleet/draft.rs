@@ -81,8 +81,9 @@ impl<'a> Draft<'a> {
         let mut internal = shown::earlier(input.object).internal.clone();
         internal.intent = None;
         let settings = settings(wanted, facts, &mut internal);
-        let differences = diff::differences(&settings, facts, &internal.applied.fields);
-        internal.applied.fields = diff::applied(&settings, &facts.settings, &internal.applied.fields);
+        let lately = diff::lately(input, state.began);
+        let differences = diff::differences(&settings, facts, &internal.applied.fields, &lately);
+        internal.applied.fields = diff::applied(&settings, &facts.settings, &internal.applied.fields, &lately);
         let mut draft = Self {
             input,
             wanted,

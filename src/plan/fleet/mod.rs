@@ -30,7 +30,7 @@ use super::life::{self, Absent, Creation, Found, Life, Stamps, There};
 use super::reason::Stall;
 use super::report::{FOR_SESSIONS, FOR_WINDOW, Report};
 use super::unshown::{self, Changes};
-use super::{Face, Input, Kind, Plan, Reply, Status};
+use super::{Face, Input, Kind, Plan, Reply, Status, tags};
 
 pub use super::tags::Tagged;
 pub use call::{AttributeToDelete, FleetCall, FleetCreate, FleetPatch};
@@ -58,14 +58,16 @@ impl Kind for FleetKind {
     }
 
     fn after(status: &FleetStatus, call: &FleetCall, reply: &Reply) -> Option<FleetStatus> {
+        let mut after = status.clone();
+        let applied = &mut after.internal.applied;
         match call {
-            FleetCall::Create(_) => {
-                let arn = reply.arn.clone()?;
-                Some(FleetStatus { arn: Some(arn), ..status.clone() })
+            FleetCall::Create(create) => {
+                applied.fields.extend(diff::clearable(&create.settings));
+                applied.tags.extend(tags::of_user(&create.tags));
+                after.arn = reply.arn.clone().or(after.arn);
             }
             // AWS may put a value of its own where one was cleared (a default security group): it is not ours to clear again.
-            FleetCall::Update(patch) if !patch.clear.is_empty() => {
-                let mut status = status.clone();
+            FleetCall::Update(patch) => {
                 let cleared = |path: &String| {
                     diff::Field::ALL
                         .into_iter()
@@ -74,18 +76,20 @@ impl Kind for FleetKind {
                         || path == diff::Field::SecurityGroupIds.path()
                             && patch.clear.contains(&AttributeToDelete::VpcConfiguration)
                 };
-                status.internal.applied.fields.retain(|path| !cleared(path));
-                Some(status)
+                applied.fields.retain(|path| !cleared(path));
+                applied.fields.extend(diff::clearable(&patch.set));
             }
-            FleetCall::Update(_)
-            | FleetCall::Start(_)
-            | FleetCall::Stop(_)
-            | FleetCall::Delete(_)
-            | FleetCall::Tag { .. }
-            | FleetCall::Untag { .. }
-            | FleetCall::AssociateApplication { .. }
-            | FleetCall::DisassociateApplication { .. } => None,
+            FleetCall::Tag { tags, .. } => applied.tags.extend(tags::of_user(tags)),
+            FleetCall::AssociateApplication { application, .. } => {
+                applied.applications.insert(application.clone());
+            }
+            FleetCall::DisassociateApplication { application, .. } => {
+                applied.applications.remove(application);
+            }
+            FleetCall::Untag { keys, .. } => applied.tags.retain(|key| !keys.contains(key)),
+            FleetCall::Start(_) | FleetCall::Stop(_) | FleetCall::Delete(_) => {}
         }
+        (after != *status).then_some(after)
     }
 
     fn place(object: &Fleet) -> (Option<&AccountName>, Option<&Region>) {
@@ -185,6 +189,20 @@ impl Life for FleetKind {
             | FleetCall::Untag { .. }
             | FleetCall::AssociateApplication { .. }
             | FleetCall::DisassociateApplication { .. } => Changes::Nothing,
+        }
+    }
+
+    fn tags_in(call: &FleetCall) -> Option<&BTreeMap<String, String>> {
+        match call {
+            FleetCall::Create(create) => Some(&create.tags),
+            FleetCall::Tag { tags, .. } => Some(tags),
+            FleetCall::Update(_)
+            | FleetCall::Start(_)
+            | FleetCall::Stop(_)
+            | FleetCall::Delete(_)
+            | FleetCall::Untag { .. }
+            | FleetCall::AssociateApplication { .. }
+            | FleetCall::DisassociateApplication { .. } => None,
         }
     }
 

@@ -31,12 +31,8 @@ pub fn keep(there: &There<'_, '_, FleetKind>) -> Plan<FleetKind> {
         draft.forbidden = Some(text);
     }
     let applied = &draft.internal.applied.tags;
-    let tags = tags::step::<FleetKind>(
-        draft.facts,
-        &life::wanted_tags::<FleetKind>(scope, input.object),
-        &draft.tagged.tags,
-        applied,
-    );
+    let wanted_tags = life::wanted_tags::<FleetKind>(scope, input.object);
+    let tags = tags::step(input, draft.facts, &wanted_tags, draft.tagged, applied);
     if tags.is_none() {
         draft.internal.applied.tags = user_tags(wanted).into_keys().collect();
     }

@@ -25,7 +25,7 @@ use super::life::{self, Absent, Creation, Facts, Found, Life, Stamps, There};
 use super::reason::Stall;
 use super::report::Report;
 use super::unshown::{self, Changes};
-use super::{Face, Input, Kind, Plan, Reply, Status};
+use super::{Face, Input, Kind, Plan, Reply, Status, tags};
 
 pub use call::{BuilderCall, BuilderCreate};
 pub use image::named as named_image;
@@ -60,17 +60,17 @@ impl Kind for ImageBuilderKind {
     }
 
     fn after(status: &ImageBuilderStatus, call: &BuilderCall, reply: &Reply) -> Option<ImageBuilderStatus> {
+        let mut after = status.clone();
         match call {
-            BuilderCall::Create(_) => {
-                let arn = reply.arn.clone()?;
-                Some(ImageBuilderStatus { arn: Some(arn), ..status.clone() })
+            BuilderCall::Create(create) => {
+                after.internal.applied.tags.extend(tags::of_user(&create.tags));
+                after.arn = reply.arn.clone().or(after.arn);
             }
-            BuilderCall::Start(_)
-            | BuilderCall::Stop(_)
-            | BuilderCall::Delete(_)
-            | BuilderCall::Tag { .. }
-            | BuilderCall::Untag { .. } => None,
+            BuilderCall::Tag { tags, .. } => after.internal.applied.tags.extend(tags::of_user(tags)),
+            BuilderCall::Untag { keys, .. } => after.internal.applied.tags.retain(|key| !keys.contains(key)),
+            BuilderCall::Start(_) | BuilderCall::Stop(_) | BuilderCall::Delete(_) => {}
         }
+        (after != *status).then_some(after)
     }
 
     fn place(object: &ImageBuilder) -> (Option<&AccountName>, Option<&Region>) {
@@ -153,6 +153,14 @@ impl Life for ImageBuilderKind {
             | BuilderCall::Delete(_)
             | BuilderCall::Tag { .. }
             | BuilderCall::Untag { .. } => Changes::Nothing,
+        }
+    }
+
+    fn tags_in(call: &BuilderCall) -> Option<&BTreeMap<String, String>> {
+        match call {
+            BuilderCall::Create(create) => Some(&create.tags),
+            BuilderCall::Tag { tags, .. } => Some(tags),
+            BuilderCall::Start(_) | BuilderCall::Stop(_) | BuilderCall::Delete(_) | BuilderCall::Untag { .. } => None,
         }
     }
 

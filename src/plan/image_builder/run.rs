@@ -46,7 +46,7 @@ pub fn keep(there: &There<'_, '_, Kind>) -> Plan<Kind> {
     draft.differences = diff::differences(&wanted.object.spec.settings, facts);
     let applied = &draft.stamps.applied.tags;
     let tags = wanted_tags::<Kind>(scope, input.object);
-    draft.step = tags::step::<Kind>(facts, &tags, &tagged.tags, applied);
+    draft.step = tags::step(input, facts, &tags, tagged, applied);
     match draft.step.clone() {
         None => {
             let own = wanted.object.spec.common.tags.clone().unwrap_or_default();

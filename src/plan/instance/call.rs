@@ -137,4 +137,24 @@ impl Call for InstanceCall {
     fn creates(&self) -> bool {
         matches!(self, Self::Create(_))
     }
+
+    fn without_secrets(&self) -> Self {
+        match self {
+            Self::Create(create) => Self::Create(Box::new(InstanceCreate { user_data: None, ..(**create).clone() })),
+            Self::Start { .. }
+            | Self::Stop(_)
+            | Self::Delete { .. }
+            | Self::Tag { .. }
+            | Self::Untag { .. }
+            | Self::PutPorts { .. }
+            | Self::SetIpAddressType { .. }
+            | Self::UpdateMetadataOptions { .. }
+            | Self::EnableAutoSnapshot { .. }
+            | Self::DisableAutoSnapshot(_)
+            | Self::AllocateStaticIp(_)
+            | Self::AttachStaticIp { .. }
+            | Self::DetachStaticIp(_)
+            | Self::ReleaseStaticIp(_) => self.clone(),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What Lightsail offers in a Region, and whether what a spec asks for is in it: before anything is created.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -66,7 +67,18 @@ pub enum Change {
     Impossible,
 }
 
+/// How long a Region's catalogue is gone by: AWS changes it a few times a year, and a create that rests on an older one is
+/// refused by AWS itself.
+const LASTS: Duration = Duration::from_secs(3600);
+/// The same where AWS did not let it be read: whoever mends that should not have to wait.
+const REFUSED_LASTS: Duration = Duration::from_secs(60);
+
 impl Catalogue {
+    /// How long after its beginning it is gone by.
+    pub fn lasts(&self) -> Duration {
+        if self.unreadable.is_some() { REFUSED_LASTS } else { LASTS }
+    }
+
     /// What is wrong with the blueprint, bundle, zone or addresses that a spec asks for, in a sentence; `None` when an
     /// instance can be made.
     pub fn mismatch(&self, spec: &InstanceSpec) -> Option<String> {

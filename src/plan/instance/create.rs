@@ -1,30 +1,22 @@
 //! How an instance is created, if it may be: the catalogue first, then what became of earlier creates, then its user data.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use jiff::Timestamp;
 use kube::ResourceExt;
+use std::collections::BTreeSet;
 
 use crate::api::Instance;
 use crate::api::instance::KeySelector;
 use crate::plan::conditions::bounded;
-use crate::plan::life::{Absent, Creation, wanted_tags};
+use crate::plan::life::{Absent, Creation, Life, create_failed, wanted_tags};
 use crate::plan::reason::{Stall, Waiting};
 use crate::plan::report::{WORDS, elapsed};
 use crate::plan::{KeyFound, KeyRef, KeySource, SecretText};
 
 use super::diff::{NO_SNAPSHOTS_OF_WINDOWS, WINDOWS};
+use super::fate::{CREATE, failures};
 use super::state::{InstanceLook, InstanceState, OperationFacts};
 use super::{InstanceCall, InstanceCreate, InstanceKind, report};
 
-/// How old a catalogue may be that a create rests on: AWS changes it a few times a year.
-const CATALOGUE_LASTS: Duration = Duration::from_secs(3600);
-/// How long after a create that AWS took and did not carry out another one is made: this, doubled for each that failed
-/// before it. The first is no sooner than its absence is certain.
-const AGAIN: Duration = Duration::from_secs(60);
-/// The longest of these waits: what AWS has no room for today it may have in half an hour.
-const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// User data is at most this long (EC2's bound, which stands behind Lightsail's).
 const USER_DATA: usize = 16_384;
 
@@ -48,8 +40,8 @@ pub fn creation(absent: &Absent<'_, '_, InstanceKind>) -> Creation<InstanceKind>
         return Creation::Not(Stall::InvalidSpec, NO_SNAPSHOTS_OF_WINDOWS.into());
     }
     if tried {
-        let Some(creates) = &state.creates else { return Creation::Look(looks) };
-        if let Some(text) = failed(creates, input.object, input.now) {
+        let Some(operations) = &state.operations else { return Creation::Look(looks) };
+        if let Some(text) = failed(operations, input.object, input.now) {
             return Creation::NotYet(Waiting::CreateFailed, text);
         }
     }
@@ -97,7 +89,7 @@ pub fn creation(absent: &Absent<'_, '_, InstanceKind>) -> Creation<InstanceKind>
 
 /// Whether the catalogue that is known is new enough to decide by.
 pub fn recent(state: &InstanceState, now: Timestamp) -> bool {
-    state.catalogue.as_ref().is_some_and(|catalogue| elapsed(catalogue.began, now) <= CATALOGUE_LASTS)
+    state.catalogue.as_ref().is_some_and(|catalogue| elapsed(catalogue.began, now) <= catalogue.lasts())
 }
 
 /// Where the user data is, if it is not in the object.
@@ -109,17 +101,11 @@ pub fn user_data_key(object: &Instance) -> Option<KeyRef> {
 }
 
 /// What AWS says of the last create, if it failed and it is too soon for another one.
-fn failed(creates: &[OperationFacts], object: &Instance, now: Timestamp) -> Option<String> {
+fn failed(operations: &[OperationFacts], object: &Instance, now: Timestamp) -> Option<String> {
     // What was before this object is not about it.
-    let born = object.creation_timestamp().map(|at| at.0);
-    let ours = creates.iter().rev().filter(|one| one.created_at.is_some_and(|at| born.is_none_or(|born| at >= born)));
-    let failed: Vec<&OperationFacts> = ours.take_while(|one| one.failed).collect();
-    let last = failed.first()?;
-    let doublings = u32::try_from(failed.len() - 1).unwrap_or(u32::MAX).min(16);
-    let wait = AGAIN.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST);
-    let soon = last.created_at.is_some_and(|at| elapsed(at, now) < wait);
-    soon.then(|| {
-        let words = format!("AWS could not create the instance: {}: {}; it is tried again", last.code, last.message);
-        bounded(&words, WORDS)
-    })
+    let born = object.creation_timestamp().map_or(Timestamp::MIN, |at| at.0);
+    let failures = failures(operations, CREATE, born)?;
+    let OperationFacts { code, message, .. } = failures.last;
+    let words = create_failed(InstanceKind::NOUN, code, message);
+    (!failures.wait(now).is_zero()).then(|| bounded(&words, WORDS))
 }

@@ -94,7 +94,7 @@ fn is_ours(object: &Instance, own: &LightsailName) -> bool {
 
 /// Takes our own static IP off the instance of that name and gives it back to AWS.
 fn static_ip(going: &Going<'_, InstanceKind>, name: &str) -> Option<Plan<InstanceKind>> {
-    let all = going.state.static_ips.as_deref()?;
+    let all = &going.state.static_ips.as_ref()?.all;
     let own = wanted::own_static_ip(going.input.object).ok().filter(|own| is_ours(going.input.object, own))?;
     let call = static_ip::leaving(&own, all, name)?;
     let note = match &call {

@@ -156,12 +156,14 @@ pub fn metadata_options(spec: &InstanceSpec, facts: &InstanceFacts) -> Vec<Diffe
     .collect()
 }
 
-/// Automatic snapshots: on when the spec says so, at its hour; off when we turned them on and it no longer does.
+/// Automatic snapshots: on when the spec says so, at its hour; off when we turned them on and it no longer does. Where AWS
+/// is `enabling` them it may not show it yet.
 pub fn auto_snapshot(
     spec: &InstanceSpec,
     facts: &InstanceFacts,
     internal: &Internal,
     platform: Option<&str>,
+    enabling: bool,
 ) -> Option<Difference> {
     let wanted = spec.add_ons.as_ref().and_then(|add_ons| add_ons.auto_snapshot.as_ref());
     let status = facts.auto_snapshot.as_ref().map(|seen| &seen.status);
@@ -198,6 +200,9 @@ pub fn auto_snapshot(
             if internal.applied.auto_snapshot =>
         {
             Some(difference(AUTO_SNAPSHOT, status.as_str(), "", at(status.as_str())))
+        }
+        (None, None | Some(AddOnStatus::Disabled)) if internal.applied.auto_snapshot && enabling => {
+            Some(difference(AUTO_SNAPSHOT, "", "", at("not there yet")))
         }
         (
             None,

@@ -6,10 +6,10 @@ use crate::api::common::{Impact, PendingChange};
 use crate::api::fleet::{DesiredState, Rejected};
 use crate::api::instance::{Internal, Started};
 use crate::plan::conditions::bounded;
-use crate::plan::life::{There, wanted_tags};
+use crate::plan::life::{There, believed, wanted_tags};
 use crate::plan::report::{self, TEN_MINUTES, WORDS, elapsed, failed, pending};
 use crate::plan::tags::{self, Step, Tagged};
-use crate::plan::{Class, Failure, Input};
+use crate::plan::{Class, Failure, Input, unshown};
 
 use super::catalogue::Catalogue;
 use super::diff::{self, Deed, Difference};
@@ -61,25 +61,31 @@ impl<'a> Draft<'a> {
 
         let mut differences = Vec::new();
         // A static IP goes before the addresses become IPv6 alone.
-        if let Some(all) = state.static_ips.as_deref() {
-            differences.extend(static_ip::difference(wanted, facts, all, &mut internal));
+        if let Some(known) = &state.static_ips {
+            // What AWS has answered to be released is gone when it is not shown.
+            let mut calls = input.answered.iter().map(|answered| &answered.call);
+            let last =
+                calls.find(|call| matches!(call, InstanceCall::AllocateStaticIp(_) | InstanceCall::ReleaseStaticIp(_)));
+            let released = matches!(last, Some(InstanceCall::ReleaseStaticIp(_)));
+            let sure = released || believed(known.began, input.quiet_since).is_ok();
+            differences.extend(static_ip::difference(wanted, facts, (&known.all, sure), &mut internal));
         }
         differences.extend(diff::addresses(spec, facts));
         differences.extend(diff::public_ports(spec, facts));
         differences.extend(diff::metadata_options(spec, facts));
-        differences.extend(diff::auto_snapshot(spec, facts, &internal, platform));
+        let last = unshown::lately(input, state.began).find(|call| {
+            matches!(call, InstanceCall::EnableAutoSnapshot { .. } | InstanceCall::DisableAutoSnapshot(_))
+        });
+        let enabling = matches!(last, Some(InstanceCall::EnableAutoSnapshot { .. }));
+        differences.extend(diff::auto_snapshot(spec, facts, &internal, platform, enabling));
         differences.extend(diff::bundle(spec, facts, catalogue));
 
         let wants_snapshots = spec.add_ons.as_ref().is_some_and(|add_ons| add_ons.auto_snapshot.is_some());
         let enabled = facts.auto_snapshot.as_ref().is_some_and(|seen| seen.status != super::AddOnStatus::Disabled);
-        internal.applied.auto_snapshot = wants_snapshots || internal.applied.auto_snapshot && enabled;
+        internal.applied.auto_snapshot = wants_snapshots || internal.applied.auto_snapshot && (enabled || enabling);
 
-        let tags = tags::step::<InstanceKind>(
-            facts,
-            &wanted_tags::<InstanceKind>(scope, input.object),
-            &tagged.tags,
-            &internal.applied.tags,
-        );
+        let all = wanted_tags::<InstanceKind>(scope, input.object);
+        let tags = tags::step(input, facts, &all, tagged, &internal.applied.tags);
         if tags.is_none() {
             internal.applied.tags = spec.common.tags.clone().unwrap_or_default().into_keys().collect();
         }

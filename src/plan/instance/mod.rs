@@ -9,6 +9,7 @@ mod create;
 mod delete;
 mod diff;
 mod draft;
+mod fate;
 pub mod ports;
 mod power;
 mod report;
@@ -29,8 +30,8 @@ use super::leave::Going;
 use super::life::{self, Absent, Creation, Facts, Found, Life, Stamps, There};
 use super::reason::Stall;
 use super::report::Report;
-use super::unshown::{self, Changes};
-use super::{Face, Input, KeyRef, Kind, Plan, Reply, Status};
+use super::unshown::{self, Changes, Fate};
+use super::{Answered, Face, Input, KeyRef, Kind, Plan, Reply, Status, tags};
 
 pub use call::{InstanceCall, InstanceCreate};
 pub use catalogue::{Blueprint, Bundle, Catalogue};
@@ -38,7 +39,7 @@ pub use ports::PortRule;
 pub use report::Shown;
 pub use state::{
     AddOnStatus, AutoSnapshotFacts, InstanceFacts, InstanceLook, InstanceState, MetadataFacts, OperationFacts, Power,
-    StaticIpFacts,
+    StaticIpFacts, StaticIps,
 };
 
 use wanted::Wanted;
@@ -61,10 +62,28 @@ impl Kind for InstanceKind {
 
     /// Lightsail names no ARN in the answer to a create: the look that follows at once finds it.
     fn after(status: &InstanceStatus, call: &InstanceCall, reply: &Reply) -> Option<InstanceStatus> {
-        match (call, &reply.arn) {
-            (InstanceCall::Create(_), Some(arn)) => Some(InstanceStatus { arn: Some(arn.clone()), ..status.clone() }),
-            (_, _) => None,
+        let mut after = status.clone();
+        match call {
+            InstanceCall::Create(create) => {
+                after.internal.applied.tags.extend(tags::of_user(&create.tags));
+                after.arn = reply.arn.clone().or(after.arn);
+            }
+            InstanceCall::Tag { tags, .. } => after.internal.applied.tags.extend(tags::of_user(tags)),
+            InstanceCall::Untag { keys, .. } => after.internal.applied.tags.retain(|key| !keys.contains(key)),
+            InstanceCall::Start { .. }
+            | InstanceCall::Stop(_)
+            | InstanceCall::Delete { .. }
+            | InstanceCall::PutPorts { .. }
+            | InstanceCall::SetIpAddressType { .. }
+            | InstanceCall::UpdateMetadataOptions { .. }
+            | InstanceCall::EnableAutoSnapshot { .. }
+            | InstanceCall::DisableAutoSnapshot(_)
+            | InstanceCall::AllocateStaticIp(_)
+            | InstanceCall::AttachStaticIp { .. }
+            | InstanceCall::DetachStaticIp(_)
+            | InstanceCall::ReleaseStaticIp(_) => {}
         }
+        (after != *status).then_some(after)
     }
 
     fn place(object: &Instance) -> (Option<&AccountName>, Option<&Region>) {
@@ -168,6 +187,30 @@ impl Life for InstanceKind {
             | InstanceCall::Delete { .. }
             | InstanceCall::Tag { .. }
             | InstanceCall::Untag { .. } => Changes::Nothing,
+        }
+    }
+
+    fn fate(state: &InstanceState, answered: &Answered<Self>, now: Timestamp) -> Fate<InstanceLook> {
+        fate::fate(state, answered, now)
+    }
+
+    fn tags_in(call: &InstanceCall) -> Option<&BTreeMap<String, String>> {
+        match call {
+            InstanceCall::Create(create) => Some(&create.tags),
+            InstanceCall::Tag { tags, .. } => Some(tags),
+            InstanceCall::Start { .. }
+            | InstanceCall::Stop(_)
+            | InstanceCall::Delete { .. }
+            | InstanceCall::Untag { .. }
+            | InstanceCall::PutPorts { .. }
+            | InstanceCall::SetIpAddressType { .. }
+            | InstanceCall::UpdateMetadataOptions { .. }
+            | InstanceCall::EnableAutoSnapshot { .. }
+            | InstanceCall::DisableAutoSnapshot(_)
+            | InstanceCall::AllocateStaticIp(_)
+            | InstanceCall::AttachStaticIp { .. }
+            | InstanceCall::DetachStaticIp(_)
+            | InstanceCall::ReleaseStaticIp(_) => None,
         }
     }
 

@@ -75,7 +75,7 @@ pub fn count(input: &Input<'_, InstanceKind>, internal: &Internal, seen: &str) -
 /// Whether a start or stop was carried out: AWS took it, or the instance has come into another state since it was sent.
 fn changed(input: &Input<'_, InstanceKind>, sets: &PowerSets, seen: &str) -> bool {
     let status = earlier(input.object);
-    let taken = input.answered.is_some_and(|answered| {
+    let taken = input.answered.iter().any(|answered| {
         let power = matches!(answered.call, InstanceCall::Start { .. } | InstanceCall::Stop(_));
         power && answered.at >= sets.at
     });

@@ -97,9 +97,9 @@ fn there(facts: &InstanceFacts, state: Option<&InstanceState>, earlier: &Instanc
 
 /// The static IP that is attached, where the Region's are known.
 fn static_ip(facts: &InstanceFacts, state: Option<&InstanceState>, earlier: &InstanceStatus) -> Option<StaticIpStatus> {
-    match state.and_then(|state| state.static_ips.as_deref()) {
-        Some(all) => {
-            let here = all.iter().find(|(_, ip)| ip.attached_to.as_deref() == Some(facts.name.as_str()));
+    match state.and_then(|state| state.static_ips.as_ref()) {
+        Some(known) => {
+            let here = known.all.iter().find(|(_, ip)| ip.attached_to.as_deref() == Some(facts.name.as_str()));
             here.map(|(name, ip)| StaticIpStatus {
                 name: bounded(name, 256),
                 ip_address: ip.address.as_deref().map(|address| bounded(address, 64)),

@@ -8,6 +8,7 @@ use crate::plan::conditions::to_the_second;
 use crate::plan::life::{self, AWHILE, There, look};
 use crate::plan::reason::{Stall, Verdict, Waiting};
 use crate::plan::report::{self, Known, OBSERVED, Report, trouble_with};
+use crate::plan::unshown::Fate;
 use crate::plan::{News, Next, Plan};
 
 use super::diff::BUNDLE_ID;
@@ -15,7 +16,7 @@ use super::draft::{BEING_STOPPED, Draft, NOT_SHOWN};
 use super::power::{self, Gate};
 use super::report as shown;
 use super::state::{InstanceLook, Power};
-use super::{InstanceCall, InstanceKind, Shown, create};
+use super::{InstanceCall, InstanceKind, Shown, create, fate};
 
 /// How soon to look again while AWS has given a running instance no address yet; it comes within seconds.
 const ADDRESS: Duration = Duration::from_secs(3);
@@ -26,9 +27,11 @@ const AT_IT: Duration = Duration::from_secs(5);
 pub fn keep(there: &There<'_, '_, InstanceKind>) -> Plan<InstanceKind> {
     let (input, state) = (there.input, there.state);
     let draft = Draft::new(there);
-    // The catalogue says what it costs and what it is; a decision about its bundle rests on one of this hour.
+    // The catalogue says what it costs and what it is; a decision about its bundle rests on one of this hour. What could not
+    // be read is asked for again.
     let bundle = draft.differences.iter().any(|d| d.field == BUNDLE_ID);
-    if state.catalogue.is_none() || bundle && !create::recent(state, input.now) {
+    let needed = bundle || state.catalogue.as_ref().is_none_or(|catalogue| catalogue.unreadable.is_some());
+    if needed && !create::recent(state, input.now) {
         let anew = (there.tagged.began >= input.now).then_some(InstanceLook::Anew);
         return look(input, anew.into_iter().chain([InstanceLook::Catalogue]).collect());
     }
@@ -111,7 +114,19 @@ impl Draft<'_> {
         let (input, seen) = (self.input, self.facts.power.as_str());
         // The same call again after a failure is no other one.
         if !report::failed(input, &call) {
-            if let Some(left) = power::contested(input, seen) {
+            let contested = power::contested(input, seen);
+            // What AWS could not carry out was undone by nobody.
+            let answered = input.answered.iter().find(|answered| answered.call == call);
+            let fate = match (contested, answered) {
+                (Some(_), Some(answered)) => fate::fate(self.state, answered, input.now),
+                (Some(_) | None, Some(_) | None) => Fate::Untold,
+            };
+            let left = match fate {
+                Fate::Look(looks) => return look(input, looks),
+                Fate::Failed { .. } => None,
+                Fate::Untold => contested,
+            };
+            if let Some(left) = left {
                 let text = format!("something else keeps {other} the instance: it is set right again after a while");
                 self.waits = Some(text.clone());
                 let again = left.clamp(Duration::from_secs(1), AWHILE);
@@ -245,7 +260,8 @@ pub fn observe(there: &There<'_, '_, InstanceKind>) -> Plan<InstanceKind> {
             Verdict::Working(Waiting::DependencyNotReady, text)
         }
     };
-    if there.state.catalogue.is_none() {
+    let unread = there.state.catalogue.as_ref().is_none_or(|catalogue| catalogue.unreadable.is_some());
+    if unread && !create::recent(there.state, there.input.now) {
         return life::look(there.input, [InstanceLook::Catalogue].into());
     }
     let plan = draft.finish(Next::Settled(None), verdict, Vec::new());

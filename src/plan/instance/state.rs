@@ -24,11 +24,12 @@ pub struct InstanceState {
     /// Its tags, which come with it.
     pub tags: Option<Tagged>,
     /// GetStaticIps, by name: where the object has, or had, to do with one.
-    pub static_ips: Option<Arc<BTreeMap<String, StaticIpFacts>>>,
+    pub static_ips: Option<StaticIps>,
     /// What the Region offers: the last known, at no cost, unless [`InstanceLook::Catalogue`] asked for one of this hour.
     pub catalogue: Option<Arc<Catalogue>>,
-    /// The CreateInstance operations of GetOperationsForResource, oldest first ([`InstanceLook::Operations`]).
-    pub creates: Option<Vec<OperationFacts>>,
+    /// GetOperationsForResource, of the instance and of the operator's own static IP, oldest first
+    /// ([`InstanceLook::Operations`]).
+    pub operations: Option<Vec<OperationFacts>>,
     /// The days of GetAutoSnapshots, newest first ([`InstanceLook::AutoSnapshots`]); not asked for, and none, where the spec
     /// lets them go with the instance and where AWS lists no such add-on.
     pub auto_snapshots: Option<Looked<Vec<String>>>,
@@ -41,7 +42,7 @@ pub enum InstanceLook {
     Anew,
     /// GetBlueprints, GetBundles and GetRegions: shared by all objects of the Region for an hour.
     Catalogue,
-    /// GetOperationsForResource: what became of a create, while it shows no instance.
+    /// GetOperationsForResource: what became of a write that AWS answered and does not show.
     Operations,
     /// The key of a Secret or ConfigMap that the user data is in: when a create is due.
     UserData,
@@ -193,6 +194,15 @@ pub struct MetadataFacts {
     pub options: MetadataOptions,
 }
 
+/// The static IPs of a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaticIps {
+    /// When the read of them began.
+    pub began: Timestamp,
+    /// By name.
+    pub all: Arc<BTreeMap<String, StaticIpFacts>>,
+}
+
 /// A static IP of GetStaticIps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaticIpFacts {
@@ -202,9 +212,11 @@ pub struct StaticIpFacts {
     pub attached_to: Option<String>,
 }
 
-/// An operation that made, or was to make, an instance of that name.
+/// What AWS makes of a write that it has answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationFacts {
+    /// AWS's word for what is done, such as `StartInstance`; for a create it is `CreateInstance`.
+    pub kind: String,
     /// When AWS began it.
     pub created_at: Option<Timestamp>,
     /// Whether AWS has given up on it.

@@ -19,18 +19,19 @@ pub const FIELD: &str = "staticIp";
 /// Static IPs of the Region, by name.
 type All = BTreeMap<String, StaticIpFacts>;
 
-/// What is to be done about static IPs next, and the stamps for it.
+/// What is to be done about static IPs next, and the stamps for it. `sure` says whether one that is not shown is not there: an
+/// allocation whose answer was lost may still bring ours about.
 ///
 /// An instance has one at most. The one that it has is kept until the one that it is to have can be attached.
 pub fn difference(
     wanted: &Wanted<'_>,
     facts: &InstanceFacts,
-    all: &All,
+    (all, sure): (&All, bool),
     internal: &mut Internal,
 ) -> Option<Difference> {
     let target = wanted.static_ip.as_ref();
     let own = wanted::own_static_ip(wanted.object).ok();
-    internal.applied.static_ips.retain(|name| remembered(name, target, own.as_ref(), facts, all));
+    internal.applied.static_ips.retain(|name| remembered(name, target, own.as_ref(), facts, (all, sure)));
     let set = &mut internal.applied.static_ips;
     let here = all.keys().find(|name| attached_to(all, name) == Some(facts.name.as_str()));
     let to = target.map(|t| t.name.to_string()).unwrap_or_default();
@@ -41,7 +42,15 @@ pub fn difference(
     };
     // Ours that is not wanted any more.
     let left = own.as_ref().filter(|own| set.contains(own.as_str()) && target.is_none_or(|t| t.name != **own));
-    let give_back = || left.and_then(|own| told(own.as_str(), Deed::Send(release(all, own, None)?)));
+    let give_back = || {
+        let own = left?;
+        let unsure = || Deed::Wait(Waiting::Updating, format!("staticIp: making sure that {own} is not there"));
+        let what = match all.contains_key(own.as_str()) {
+            true => Deed::Send(release(all, own, None)?),
+            false => unsure(),
+        };
+        told(own.as_str(), what)
+    };
 
     let Some(target) = target else {
         // What others attached stays.
@@ -99,12 +108,12 @@ fn remembered(
     target: Option<&WantedIp>,
     own: Option<&LightsailName>,
     facts: &InstanceFacts,
-    all: &All,
+    (all, sure): (&All, bool),
 ) -> bool {
     let own = own.is_some_and(|own| own.as_str() == name);
     match target.filter(|target| target.name.as_str() == name) {
         Some(target) => target.own || !own,
-        None => own && all.contains_key(name) || attached_to(all, name) == Some(facts.name.as_str()),
+        None => own && (!sure || all.contains_key(name)) || attached_to(all, name) == Some(facts.name.as_str()),
     }
 }
 

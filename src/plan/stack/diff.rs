@@ -1,8 +1,11 @@
 //! Where a spec and AWS differ, field by field. Only what the user set is compared; what we set and AWS can clear is cleared
 //! when it goes from the spec.
+//!
+//! A part of a whole cannot be cleared alone: the whole is cleared, and then set without it.
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::api::stack::{
@@ -11,8 +14,10 @@ use crate::api::stack::{
 };
 use crate::plan::conditions::bounded;
 use crate::plan::report::SHORT;
+use crate::plan::{Input, unshown};
 
-use super::call::{StackAttribute, StackPatch};
+use super::StackKind;
+use super::call::{StackAttribute, StackCall, StackPatch};
 
 /// One difference, and what AWS must be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +108,50 @@ impl Field {
             Self::AgentAccessConfig => Some(StackAttribute::AgentAccessConfig),
             Self::StorageConnectorAuthentication => Some(StackAttribute::StorageConnectorAuthentication),
             Self::DisplayName | Self::Description | Self::ApplicationSettings => None,
+        }
+    }
+
+    /// Its parts that a spec may leave out.
+    fn parts(self) -> &'static [Part] {
+        match self {
+            Self::Connector(_) => &[Part::ResourceIdentifier, Part::Domains, Part::DomainsRequireAdminConsent],
+            Self::AgentAccessConfig => &[Part::S3BucketArn, Part::ScreenshotsUploadEnabled, Part::UserControlMode],
+            Self::DisplayName
+            | Self::Description
+            | Self::RedirectUrl
+            | Self::FeedbackUrl
+            // Of these two AWS has a value of its own for every part, and none can be cleared.
+            | Self::UserSettings
+            | Self::ApplicationSettings
+            | Self::AccessEndpoints
+            | Self::EmbedHostDomains
+            | Self::StreamingExperienceSettings
+            | Self::ContentRedirection
+            | Self::StorageConnectorAuthentication => &[],
+        }
+    }
+
+    /// The path of a part.
+    fn path_of(self, part: Part) -> String {
+        format!("{}.{}", self.path(), part.name())
+    }
+
+    /// Whether a part of it is set.
+    fn has(self, part: Part, s: &StackSettings) -> bool {
+        match self {
+            Self::Connector(kind) => connector(s, kind).is_some_and(|one| part.of_connector(one)),
+            Self::AgentAccessConfig => s.agent_access_config.as_ref().is_some_and(|config| part.of_agents(config)),
+            Self::DisplayName
+            | Self::Description
+            | Self::RedirectUrl
+            | Self::FeedbackUrl
+            | Self::UserSettings
+            | Self::ApplicationSettings
+            | Self::AccessEndpoints
+            | Self::EmbedHostDomains
+            | Self::StreamingExperienceSettings
+            | Self::ContentRedirection
+            | Self::StorageConnectorAuthentication => false,
         }
     }
 
@@ -220,6 +269,48 @@ impl Field {
     }
 }
 
+/// A part of a field that a spec may leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    ResourceIdentifier,
+    Domains,
+    DomainsRequireAdminConsent,
+    S3BucketArn,
+    ScreenshotsUploadEnabled,
+    UserControlMode,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ResourceIdentifier => "resourceIdentifier",
+            Self::Domains => "domains",
+            Self::DomainsRequireAdminConsent => "domainsRequireAdminConsent",
+            Self::S3BucketArn => "s3BucketArn",
+            Self::ScreenshotsUploadEnabled => "screenshotsUploadEnabled",
+            Self::UserControlMode => "userControlMode",
+        }
+    }
+
+    fn of_connector(self, one: &StorageConnector) -> bool {
+        match self {
+            Self::ResourceIdentifier => one.resource_identifier.is_some(),
+            Self::Domains => one.domains.is_some(),
+            Self::DomainsRequireAdminConsent => one.domains_require_admin_consent.is_some(),
+            Self::S3BucketArn | Self::ScreenshotsUploadEnabled | Self::UserControlMode => false,
+        }
+    }
+
+    fn of_agents(self, config: &AgentAccessConfig) -> bool {
+        match self {
+            Self::S3BucketArn => config.s3_bucket_arn.is_some(),
+            Self::ScreenshotsUploadEnabled => config.screenshots_upload_enabled.is_some(),
+            Self::UserControlMode => config.user_control_mode.is_some(),
+            Self::ResourceIdentifier | Self::Domains | Self::DomainsRequireAdminConsent => false,
+        }
+    }
+}
+
 fn same_agents(wanted: &AgentAccessConfig, seen: &AgentAccessConfig) -> bool {
     // What is not listed may not be done.
     let permitted = |s: &&AgentAccessSetting| s.permission == Permission::Enabled;
@@ -263,16 +354,66 @@ fn completed(wanted: &StorageConnector, seen: Option<&StorageConnector>) -> Stor
     }
 }
 
-/// Every difference. `ours` are the paths of clearable fields that we set.
-pub fn differences(wanted: &StackSettings, seen: &StackSettings, ours: &BTreeSet<String>) -> Vec<Difference> {
+/// What AWS has taken a moment ago and a read may not show yet.
+#[derive(Debug, Default)]
+pub struct Lately {
+    /// Paths of what was set.
+    set: BTreeSet<String>,
+    /// What was cleared.
+    cleared: BTreeSet<StackAttribute>,
+}
+
+impl Lately {
+    /// What a read that began then may not show.
+    pub fn of(input: &Input<'_, StackKind>, began: Timestamp) -> Self {
+        let mut all = Self::default();
+        for call in unshown::lately(input, began) {
+            match call {
+                StackCall::Update(patch) => {
+                    all.set.extend(clearable(&patch.set));
+                    all.cleared.extend(&patch.clear);
+                }
+                StackCall::Create(create) => all.set.extend(clearable(&create.settings)),
+                StackCall::Delete(_)
+                | StackCall::Associate { .. }
+                | StackCall::Disassociate { .. }
+                | StackCall::Tag { .. }
+                | StackCall::Untag { .. } => {}
+            }
+        }
+        all
+    }
+
+    /// Whether a field was cleared, whatever the read shows.
+    pub fn cleared(&self, field: Field) -> bool {
+        field.clearing().is_some_and(|attribute| self.cleared.contains(&attribute))
+    }
+}
+
+/// Every difference. `ours` are the paths of what we set and AWS can clear.
+pub fn differences(
+    wanted: &StackSettings,
+    seen: &StackSettings,
+    ours: &BTreeSet<String>,
+    lately: &Lately,
+) -> Vec<Difference> {
+    let left = |field: Field| {
+        let gone = |part: &Part| ours.contains(&field.path_of(*part)) && !field.has(*part, wanted);
+        let there = |part: &Part| field.has(*part, seen) || lately.set.contains(&field.path_of(*part));
+        field.parts().iter().any(|part| gone(part) && there(part))
+    };
     Field::ALL
         .into_iter()
         .filter_map(|field| {
             let from = || bounded(&field.value(seen).unwrap_or_default(), SHORT);
+            let there = || field.value(seen).is_some() || lately.set.contains(field.path());
             match field.value(wanted) {
-                Some(_) if field.same(wanted, seen) => None,
+                Some(to) if !lately.cleared(field) && left(field) => {
+                    Some(Difference { field, from: from(), to: bounded(&to, SHORT), clear: true })
+                }
+                Some(_) if !lately.cleared(field) && field.same(wanted, seen) => None,
                 Some(to) => Some(Difference { field, from: from(), to: bounded(&to, SHORT), clear: false }),
-                None if ours.contains(field.path()) && field.clearing().is_some() && field.value(seen).is_some() => {
+                None if ours.contains(field.path()) && field.clearing().is_some() && there() => {
                     Some(Difference { field, from: from(), to: String::new(), clear: true })
                 }
                 None => None,
@@ -281,17 +422,46 @@ pub fn differences(wanted: &StackSettings, seen: &StackSettings, ours: &BTreeSet
         .collect()
 }
 
-/// The clearable fields that the spec sets and AWS has taken over: a later removal clears these.
-pub fn applied(wanted: &StackSettings, seen: &StackSettings, before: &BTreeSet<String>) -> BTreeSet<String> {
-    Field::ALL
-        .into_iter()
-        .filter(|field| field.clearing().is_some())
-        .filter(|field| match field.value(wanted) {
-            Some(_) => before.contains(field.path()) || field.same(wanted, seen),
-            None => before.contains(field.path()) && field.value(seen).is_some(),
-        })
-        .map(|field| field.path().to_owned())
-        .collect()
+/// The paths of what the spec sets, AWS has taken over and can clear: a later removal clears these.
+pub fn applied(
+    wanted: &StackSettings,
+    seen: &StackSettings,
+    before: &BTreeSet<String>,
+    lately: &Lately,
+) -> BTreeSet<String> {
+    let stays = |field: Field, path: &String, wished: bool, there: bool| match wished {
+        true => before.contains(path) || field.same(wanted, seen),
+        false => before.contains(path) && (there || lately.set.contains(path)),
+    };
+    let clearable = Field::ALL.into_iter().filter(|field| field.clearing().is_some());
+    let stamped = clearable.flat_map(|field| {
+        let (path, wished) = (field.path().to_owned(), field.value(wanted).is_some());
+        let whole = stays(field, &path, wished, field.value(seen).is_some()).then_some(path);
+        let parts = field.parts().iter().filter(move |_| wished).filter_map(move |part| {
+            let path = field.path_of(*part);
+            stays(field, &path, field.has(*part, wanted), field.has(*part, seen)).then_some(path)
+        });
+        whole.into_iter().chain(parts)
+    });
+    stamped.collect()
+}
+
+/// The paths of what these settings set and AWS can clear.
+pub fn clearable(settings: &StackSettings) -> BTreeSet<String> {
+    let set = Field::ALL.into_iter().filter(|f| f.clearing().is_some() && f.value(settings).is_some());
+    let with_parts = set.flat_map(|field| {
+        let parts = field.parts().iter().filter(move |part| field.has(**part, settings));
+        std::iter::once(field.path().to_owned()).chain(parts.map(move |part| field.path_of(*part)))
+    });
+    with_parts.collect()
+}
+
+/// Whether these attributes clear what has this path: a field, or a part of one.
+pub fn clears(attributes: &BTreeSet<StackAttribute>, path: &str) -> bool {
+    Field::ALL.into_iter().any(|field| {
+        let own = field.path() == path || field.parts().iter().any(|part| field.path_of(*part) == path);
+        own && field.clearing().is_some_and(|attribute| attributes.contains(&attribute))
+    })
 }
 
 /// The spec paths that an update changes.

@@ -24,7 +24,7 @@ use super::life::{self, Absent, Creation, Facts, Found, Life, Stamps, There, wan
 use super::reason::Stall;
 use super::report::{FOR_SESSIONS, FOR_WINDOW, Report};
 use super::unshown::{self, Changes};
-use super::{Face, Input, Kind, Neighbour, Plan, Reply, Status};
+use super::{Face, Input, Kind, Neighbour, Plan, Reply, Status, tags};
 
 pub use call::{StackAttribute, StackCall, StackCreate, StackPatch};
 pub use report::Shown;
@@ -49,29 +49,25 @@ impl Kind for StackKind {
     }
 
     fn after(status: &StackStatus, call: &StackCall, reply: &Reply) -> Option<StackStatus> {
+        let mut after = status.clone();
+        let applied = &mut after.internal.applied;
         match call {
-            StackCall::Create(_) => {
-                let arn = reply.arn.clone()?;
-                Some(StackStatus { arn: Some(arn), ..status.clone() })
+            StackCall::Create(create) => {
+                applied.fields.extend(diff::clearable(&create.settings));
+                applied.tags.extend(tags::of_user(&create.tags));
+                after.arn = reply.arn.clone().or(after.arn);
             }
             // AWS puts values of its own where some were cleared (user settings, a protocol): not ours to clear again.
-            StackCall::Update(patch) if !patch.clear.is_empty() => {
-                let mut status = status.clone();
-                let cleared = |path: &String| {
-                    diff::Field::ALL
-                        .into_iter()
-                        .any(|f| f.path() == path && f.clearing().is_some_and(|c| patch.clear.contains(&c)))
-                };
-                status.internal.applied.fields.retain(|path| !cleared(path));
-                Some(status)
+            StackCall::Update(patch) => {
+                applied.fields.retain(|path| !diff::clears(&patch.clear, path));
+                applied.fields.extend(diff::clearable(&patch.set));
             }
-            StackCall::Update(_)
-            | StackCall::Delete(_)
-            | StackCall::Associate { .. }
-            | StackCall::Disassociate { .. }
-            | StackCall::Tag { .. }
-            | StackCall::Untag { .. } => None,
+            StackCall::Associate { fleet, .. } => applied.fleet = Some(fleet.clone()),
+            StackCall::Tag { tags, .. } => applied.tags.extend(tags::of_user(tags)),
+            StackCall::Untag { keys, .. } => applied.tags.retain(|key| !keys.contains(key)),
+            StackCall::Delete(_) | StackCall::Disassociate { .. } => {}
         }
+        (after != *status).then_some(after)
     }
 
     fn place(object: &Stack) -> (Option<&AccountName>, Option<&Region>) {
@@ -170,6 +166,18 @@ impl Life for StackKind {
         }
     }
 
+    fn tags_in(call: &StackCall) -> Option<&BTreeMap<String, String>> {
+        match call {
+            StackCall::Create(create) => Some(&create.tags),
+            StackCall::Tag { tags, .. } => Some(tags),
+            StackCall::Update(_)
+            | StackCall::Delete(_)
+            | StackCall::Associate { .. }
+            | StackCall::Disassociate { .. }
+            | StackCall::Untag { .. } => None,
+        }
+    }
+
     fn tag(facts: &StackFacts, tags: BTreeMap<String, String>) -> StackCall {
         StackCall::Tag { arn: facts.arn.clone(), tags }
     }
@@ -203,7 +211,7 @@ impl Stamps for StackInternal {
         self.intent = intent;
     }
     fn begin_anew(&mut self) {
-        (self.applied, self.rejected) = (StackApplied::default(), None);
+        (self.applied, self.rejected, self.refused_fleet) = (StackApplied::default(), None, None);
     }
 }
 

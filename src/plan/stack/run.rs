@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use crate::api::AwsName;
 use crate::api::common::{Impact, PendingChange};
 use crate::api::fleet::{Rejected, SessionsStatus};
-use crate::api::stack::StackInternal;
+use crate::api::stack::{StackInternal, StackSettings};
 use crate::plan::conditions::bounded;
 use crate::plan::fleet::FleetKind;
 use crate::plan::leave::{DELETION, Going, way_out};
@@ -16,12 +16,11 @@ use crate::plan::life::{AWHILE, Facts, There, look, stalled, wanted_tags};
 use crate::plan::looked::Looked;
 use crate::plan::ownership;
 use crate::plan::reason::{Stall, Verdict, Waiting};
-use crate::plan::report::{self, Known, OBSERVED, Report, WORDS, asked_again, digest, failed, trouble_with};
-use crate::plan::tags;
-use crate::plan::{Class, Input, News, Next, Plan};
+use crate::plan::report::{self, Known, OBSERVED, Report, WORDS, asked_again, digest, elapsed, failed, trouble_with};
+use crate::plan::{Class, Failure, Input, News, Next, Plan, tags, unshown};
 
 use super::cut::{self, Gate};
-use super::diff::{self, Difference};
+use super::diff::{self, Difference, Lately};
 use super::report::{self as shown, Shown};
 use super::state::{Joined, NamedFleet, StackFacts, StackLook, StackState};
 use super::wanted::{self, Cuts, Target};
@@ -37,7 +36,7 @@ pub fn keep(there: &There<'_, '_, StackKind>) -> Plan<StackKind> {
     let mut draft = Draft::new(there);
     let applied = &draft.stamps.applied.tags;
     let all = wanted_tags::<StackKind>(scope, input.object);
-    match tags::step::<StackKind>(facts, &all, &tagged.tags, applied) {
+    match tags::step(input, facts, &all, tagged, applied) {
         None => {
             let own = wanted.object.spec.common.tags.clone().unwrap_or_default();
             draft.stamps.applied.tags = own.into_keys().collect();
@@ -77,7 +76,7 @@ fn associate(mut draft: Draft<'_, '_>) -> Plan<StackKind> {
     };
     let waits = |text: &str| Verdict::Working(Waiting::DependencyNotReady, text.to_owned());
     match draft.target.clone() {
-        Target::NotCompared => match mine.filter(|fleet| joined.contains(fleet)) {
+        Target::NotCompared => match mine.filter(|fleet| joined.contains(fleet) || joins(input, state, fleet)) {
             Some(fleet) => draft.cut(fleet),
             None => {
                 draft.stamps.applied.fleet = None;
@@ -93,6 +92,7 @@ fn associate(mut draft: Draft<'_, '_>) -> Plan<StackKind> {
             match (joined.contains(&name), other) {
                 (true, None) => {
                     draft.stamps.applied.fleet = Some(name);
+                    draft.stamps.refused_fleet = None;
                     draft.rest()
                 }
                 (true, Some(other)) => draft.cut(other),
@@ -110,12 +110,35 @@ fn associate(mut draft: Draft<'_, '_>) -> Plan<StackKind> {
                         draft.waits = Some(text.clone());
                         draft.end(waits(&text), Next::Settled(None))
                     }
-                    (Joinable::Yes, Some(other)) => draft.cut(other),
-                    (Joinable::Yes, None) => draft.join(name),
+                    (Joinable::Yes, Some(other)) => match draft.refusal_of(&name) {
+                        // Nobody is taken off a fleet for one that AWS does not let the stack into.
+                        Some(text) => {
+                            let text = format!("{text}; it stays in fleet {other} until the spec names another fleet");
+                            draft.waits = Some(text.clone());
+                            draft.end(Verdict::Stalled(Stall::Rejected, text), Next::Wait(AWHILE))
+                        }
+                        None => draft.cut(other),
+                    },
+                    // Its users have a fleet again as soon as may be: the one that it came from.
+                    (Joinable::Yes, None) => match mine.filter(|_| draft.refusal_of(&name).is_some()) {
+                        Some(old) if !draft.fails_into(&old) => draft.join(old),
+                        Some(_) | None => draft.join(name),
+                    },
                 },
             }
         }
     }
+}
+
+/// Whether AWS has put the stack into that fleet a moment ago, and may not show it yet.
+fn joins(input: &Input<'_, StackKind>, state: &StackState, into: &AwsName) -> bool {
+    let began = match &state.joined {
+        Some(Looked::Found(joined)) => joined.began,
+        Some(Looked::Refused(_)) | None => state.began,
+    };
+    let last = unshown::lately(input, began)
+        .find(|call| matches!(call, StackCall::Associate { .. } | StackCall::Disassociate { .. }));
+    matches!(last, Some(StackCall::Associate { fleet, .. }) if fleet == into)
 }
 
 /// `managementPolicy: Observe`: differences are shown, nothing is written.
@@ -198,6 +221,24 @@ enum Joinable {
     Not(Verdict),
 }
 
+/// How long AWS may refuse to put a stack into a fleet before it goes back: a passing refusal is over by then.
+const OUT: Duration = Duration::from_secs(60);
+
+/// Whether a refusal has lasted too long to keep a stack without a fleet for it.
+fn hopeless(failure: &Failure<StackKind>) -> bool {
+    match failure.class {
+        Class::Rejected => true,
+        Class::QuotaExceeded
+        | Class::AccountPending
+        | Class::AccessDenied
+        | Class::NotFound
+        | Class::AlreadyExists
+        | Class::InUse
+        | Class::Busy => elapsed(failure.since, failure.at) >= OUT,
+        Class::Throttled | Class::Unavailable | Class::NotSent => report::lasting(failure),
+    }
+}
+
 /// One write, and how it is told.
 #[derive(Debug, Clone, PartialEq)]
 struct Write {
@@ -215,6 +256,7 @@ struct Draft<'a, 'o> {
     state: &'a StackState,
     target: Target,
     differences: Vec<Difference>,
+    lately: Lately,
     stamps: StackInternal,
     /// The tags that differ: from and to.
     step: Option<(String, String)>,
@@ -230,8 +272,9 @@ impl<'a, 'o> Draft<'a, 'o> {
         let There { input, wanted, scope, state, facts, .. } = *there;
         let mut stamps = shown::earlier(input.object).internal.clone();
         stamps.intent = None;
-        let differences = diff::differences(wanted.settings(), &facts.settings, &stamps.applied.fields);
-        stamps.applied.fields = diff::applied(wanted.settings(), &facts.settings, &stamps.applied.fields);
+        let lately = Lately::of(input, state.began);
+        let differences = diff::differences(wanted.settings(), &facts.settings, &stamps.applied.fields, &lately);
+        stamps.applied.fields = diff::applied(wanted.settings(), &facts.settings, &stamps.applied.fields, &lately);
         let target = wanted::target(input.object, scope, input.beside);
         let mut draft = Self {
             there,
@@ -239,6 +282,7 @@ impl<'a, 'o> Draft<'a, 'o> {
             state,
             target,
             differences,
+            lately,
             stamps,
             step: None,
             last: None,
@@ -246,7 +290,44 @@ impl<'a, 'o> Draft<'a, 'o> {
             sessions: None,
         };
         draft.remember_refusal();
+        draft.remember_refused_fleet();
         draft
+    }
+
+    /// A fleet that AWS does not let the stack into is remembered where there is another one to go back to, so that users are
+    /// not taken off that again. Another fleet in the spec or a request to look again ends that.
+    fn remember_refused_fleet(&mut self) {
+        let input = self.there.input;
+        let handled = shown::earlier(input.object).last_handled_reconcile_at.as_ref();
+        let Target::Fleet { name, .. } = &self.target else {
+            self.stamps.refused_fleet = None;
+            return;
+        };
+        let kept = |r: &Rejected| r.change == name.as_str() && !asked_again::<StackKind>(input.object, handled);
+        self.stamps.refused_fleet = self.stamps.refused_fleet.take().filter(kept);
+        let came_from = self.stamps.applied.fleet.as_ref().filter(|old| *old != name);
+        let (Some(failure), Some(_), None) = (input.failure, came_from, &self.stamps.refused_fleet) else { return };
+        let joins = matches!(&failure.call, Some(StackCall::Associate { fleet, .. }) if fleet == name);
+        let generation = report::generation(input.object);
+        if joins && failure.generation == generation && hopeless(failure) {
+            self.stamps.refused_fleet = Some(Rejected {
+                generation,
+                code: bounded(&failure.code, 256),
+                message: bounded(&failure.message, WORDS),
+                change: name.to_string(),
+            });
+        }
+    }
+
+    /// Why AWS does not let the stack into this fleet, if that is remembered.
+    fn refusal_of(&self, fleet: &AwsName) -> Option<String> {
+        let refusal = self.stamps.refused_fleet.as_ref()?;
+        Some(format!("AWS refused to put the stack into fleet {fleet}: {}: {}", refusal.code, refusal.message))
+    }
+
+    fn fails_into(&self, fleet: &AwsName) -> bool {
+        let (stack, fleet) = (self.facts.name.clone(), fleet.clone());
+        failed(self.there.input, &StackCall::Associate { stack, fleet })
     }
 
     /// A refused update is remembered for its generation, so that the rest goes on without it. Another change in a new
@@ -289,7 +370,10 @@ impl<'a, 'o> Draft<'a, 'o> {
                 }
                 (true, None) => {}
                 (false, _) => {
-                    change.field.copy(self.there.wanted.settings(), &self.facts.settings, &mut patch.set);
+                    // What was cleared a moment ago completes nothing, though the read may still show it.
+                    let none = StackSettings::default();
+                    let seen = if self.lately.cleared(change.field) { &none } else { &self.facts.settings };
+                    change.field.copy(self.there.wanted.settings(), seen, &mut patch.set);
                 }
             }
         }
@@ -425,7 +509,13 @@ impl<'a, 'o> Draft<'a, 'o> {
         if !looks.is_empty() {
             return self.look(looks);
         }
-        let shown = trouble_with(input, &call);
+        // Of two fleets that are tried in turn either may have failed last.
+        let in_turn = input.failure.filter(|f| {
+            let joins = |call: &StackCall| matches!(call, StackCall::Associate { .. });
+            self.stamps.refused_fleet.is_some() && joins(&call) && f.call.as_ref().is_some_and(joins)
+        });
+        let in_turn = in_turn.filter(|f| report::of_now(f, input)).and_then(|f| report::trouble(f, input.now));
+        let shown = trouble_with(input, &call).or(in_turn);
         let verdict = shown.unwrap_or(Verdict::Working(Waiting::Updating, text));
         self.finish(Next::Send(call), verdict, vec![News::done(reason, action, note)])
     }

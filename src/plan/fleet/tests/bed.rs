@@ -280,7 +280,7 @@ impl Bed {
             seen,
             failure,
             quiet_since: self.quiet_since,
-            answered: self.answered.as_ref(),
+            answered: self.answered.as_slice(),
             beside: &NOTHING,
         }
     }

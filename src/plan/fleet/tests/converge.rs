@@ -170,7 +170,10 @@ fn every_change_from_every_state_ends_as_wanted_by_both_ages_of_the_rule() {
                             let facts = bed.facts();
                             assert_eq!(facts.power, if off { Power::Stopped } else { Power::Running });
                             let (settings, seen) = (bed.object.spec.settings.clone(), bed.facts().clone());
-                            assert_eq!(diff::differences(&settings, &seen, &Default::default()), vec![]);
+                            assert_eq!(
+                                diff::differences(&settings, &seen, &Default::default(), &Default::default()),
+                                vec![]
+                            );
                             cases += 1;
                         }
                     }

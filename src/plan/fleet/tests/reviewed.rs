@@ -311,3 +311,22 @@ fn a_pause_begins_the_patience_of_a_deletion_anew() {
     let resumed = paused.annotated(crate::api::PAUSED, "false").later(1);
     assert_eq!(resumed.shown().1, "WaitingForSessions", "nobody was asked to leave meanwhile");
 }
+
+#[test]
+fn what_is_set_and_removed_before_a_pass_has_seen_it_in_aws_goes_from_aws() {
+    let devices = || Some(vec!["15e2,0115,*,*,*,*".to_owned()]);
+    let off = |spec: &mut FleetSpec| spec.desired_state = DesiredState::Stopped;
+    let bed = fleet().wanting(off).wanting(|spec| spec.settings.usb_device_filter_strings = devices()).stopped();
+    let call = sent(&bed);
+    let mut bed = bed.later(0);
+    bed.answered(&call);
+    let bed = bed.after(1).wanting(|spec| spec.settings.usb_device_filter_strings = None);
+    // Whether AWS shows it already or not.
+    let mut shows = bed.clone();
+    shows.facts().settings.usb_device_filter_strings = devices();
+    for bed in [&bed, &shows] {
+        assert_eq!(update(&bed.pass().plan), (json!({}), 1));
+    }
+    // What it never shows is forgotten.
+    assert_eq!(bed.after(30).next(), "Settled");
+}

@@ -155,7 +155,7 @@ impl Bed {
             seen,
             failure: failure.as_ref(),
             quiet_since: *quiet_since,
-            answered: None,
+            answered: &[],
             beside,
         })
     }

@@ -33,8 +33,10 @@ pub fn named(name: &str) -> LightsailName {
 pub enum Answer {
     Takes,
     Refuses(Class),
-    /// AWS takes it and does not carry it out.
+    /// AWS takes it and does not carry it out, and tells nothing of it.
     Forgets,
+    /// AWS takes it, and its operation fails.
+    FailsLater,
     /// AWS starts the instance with the bundle that it has.
     LeavesBundle,
 }
@@ -47,7 +49,7 @@ pub struct Bed {
     pub snapshots: Vec<String>,
     /// How AWS refuses to say which automatic snapshots there are, if it does.
     pub blind: Option<Refusal>,
-    pub creates: Vec<OperationFacts>,
+    pub operations: Vec<OperationFacts>,
     pub catalogue: Catalogue,
     pub key: KeyFound,
     pub answers: BTreeMap<&'static str, Answer>,
@@ -96,7 +98,7 @@ pub fn new(spec: InstanceSpec) -> Bed {
         static_ips: BTreeMap::new(),
         snapshots: Vec::new(),
         blind: None,
-        creates: Vec::new(),
+        operations: Vec::new(),
         catalogue: catalogue(),
         key: KeyFound::Absent,
         answers: BTreeMap::new(),
@@ -220,10 +222,10 @@ impl Bed {
             began,
             tags: self.aws.as_ref().map(|facts| Tagged { began, tags: facts.tags.clone() }),
             instance: self.aws.clone(),
-            static_ips: concerned.then(|| Arc::new(self.static_ips.clone())),
+            static_ips: concerned.then(|| StaticIps { began, all: Arc::new(self.static_ips.clone()) }),
             catalogue: (self.known_catalogue || had(InstanceLook::Catalogue))
                 .then(|| Arc::new(Catalogue { began: self.now, ..self.catalogue.clone() })),
-            creates: had(InstanceLook::Operations).then(|| self.creates.clone()),
+            operations: had(InstanceLook::Operations).then(|| self.operations.clone()),
             auto_snapshots: had(InstanceLook::AutoSnapshots).then(|| match (&self.blind, &self.aws) {
                 (Some(refusal), _) => Looked::Refused(refusal.clone()),
                 (None, Some(InstanceFacts { auto_snapshot: Some(_), .. })) => Looked::Found(self.snapshots.clone()),
@@ -248,7 +250,7 @@ impl Bed {
                 seen: &seen,
                 failure: self.failure.as_ref(),
                 quiet_since: self.quiet_since,
-                answered: self.answered.as_ref(),
+                answered: self.answered.as_slice(),
                 beside: &beside,
             };
             let plan = InstanceKind::plan(&input);
@@ -271,7 +273,12 @@ impl Bed {
         self.object.status = Some(plan.status);
         match plan.next {
             Next::Send(call) => {
-                self.send(&call);
+                // The engine holds back what AWS has just answered, since reads may lag.
+                let answered = self.answered.as_ref().filter(|answered| answered.call == call).map(|one| one.at);
+                match answered.is_some_and(|at| self.now.duration_since(at).as_secs() < 30) {
+                    true => self.pass_time(Duration::from_secs(2)),
+                    false => self.send(&call),
+                }
                 true
             }
             Next::Wait(wait) => {
@@ -360,16 +367,14 @@ impl Bed {
                 }
                 other => panic!("no start: {other:?}"),
             },
-            Answer::Forgets => {
-                if call.creates() {
-                    self.creates.push(OperationFacts {
-                        created_at: Some(self.now),
-                        failed: true,
-                        code: "InsufficientCapacity".into(),
-                        message: "no room".into(),
-                    });
-                }
-            }
+            Answer::Forgets => {}
+            Answer::FailsLater => self.operations.push(OperationFacts {
+                kind: call.operation().replace("CreateInstances", "CreateInstance"),
+                created_at: Some(self.now),
+                failed: true,
+                code: "InsufficientCapacity".into(),
+                message: "no room".into(),
+            }),
         }
         self.failure = None;
         self.quiet_since = self.now;
@@ -393,7 +398,8 @@ impl Bed {
         match call {
             InstanceCall::Create(create) => {
                 assert!(self.aws.is_none(), "created twice");
-                self.creates.push(OperationFacts {
+                self.operations.push(OperationFacts {
+                    kind: "CreateInstance".into(),
                     created_at: Some(self.now),
                     failed: false,
                     code: String::new(),

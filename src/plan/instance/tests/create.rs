@@ -179,10 +179,10 @@ fn user_data_that_cannot_be_had_is_waited_for_or_refused_by_what_is_wrong() {
 #[test]
 fn a_create_that_aws_takes_and_does_not_carry_out_is_shown_and_tried_again_less_and_less_often() {
     let mut bed = new(spec());
-    bed.answers.insert("CreateInstances", Answer::Forgets);
+    bed.answers.insert("CreateInstances", Answer::FailsLater);
     bed.run_for(Duration::from_secs(3600));
     let gaps: Vec<i64> = bed
-        .creates
+        .operations
         .windows(2)
         .map(|pair| pair[1].created_at.unwrap().duration_since(pair[0].created_at.unwrap()).as_secs())
         .collect();

@@ -1,5 +1,6 @@
 //! The planner alone, against a small Lightsail that keeps AWS's rules and panics where one is broken.
 
+mod answered;
 mod bed;
 mod create;
 mod every;

@@ -189,7 +189,7 @@ impl Bed {
             seen,
             failure: self.failure.as_ref(),
             quiet_since: self.quiet_since,
-            answered: self.answered.as_ref(),
+            answered: self.answered.as_slice(),
             beside: &self.beside,
         }
     }

@@ -3,7 +3,7 @@
 use super::bed::*;
 use crate::api::common::{DeletionPolicy, ManagementPolicy};
 use crate::api::fleet::{DisruptionPolicy, Window};
-use crate::api::stack::StackDisruption;
+use crate::api::stack::{AgentAccessConfig, ConnectorType, FleetRef, StackDisruption, StackSpec, StorageConnector};
 use crate::plan::stack::{StackCall, StackCreate, StackPatch};
 use crate::plan::{Class, Next};
 
@@ -287,4 +287,127 @@ fn a_settled_stack_in_its_fleet_asks_for_nothing_but_the_shared_read_for_minutes
     assert_ne!(state.tags.unwrap().began, bed.now);
     let crate::plan::looked::Looked::Found(joined) = state.joined.unwrap() else { panic!("refused") };
     assert_ne!(joined.began, bed.now);
+}
+
+/// The one write that a pass over `seen` asks for, made in `bed`.
+fn obeyed(mut bed: Bed, seen: &Bed) -> Bed {
+    let pass = seen.pass();
+    let Next::Send(call) = &pass.plan.next else { panic!("nothing is sent but {:?}", pass.plan.next) };
+    bed.obey(&pass, call);
+    bed
+}
+
+#[test]
+fn what_is_set_and_removed_before_a_pass_has_seen_it_in_aws_goes_from_aws() {
+    type Edit = fn(&mut StackSpec, bool);
+    let rows: [Edit; 3] = [
+        |spec, on| spec.settings.redirect_url = on.then(|| "https://example.com/a".to_owned()),
+        |spec, on| spec.common.tags = on.then(|| [("team".to_owned(), "a".to_owned())].into()),
+        |spec, on| spec.fleet_ref = on.then(|| FleetRef { name: "day".into() }),
+    ];
+    for (row, edit) in rows.into_iter().enumerate() {
+        for lags in [false, true] {
+            let before = stack().with_fleet("day", true, false);
+            let bed = before.clone().wanting(|spec| edit(spec, true));
+            let bed = obeyed(bed.clone(), &bed).after(1).wanting(|spec| edit(spec, false));
+            let mut seen = bed.clone();
+            if lags {
+                let Bed { aws, tags, joined, .. } = before.clone();
+                (seen.aws, seen.tags, seen.joined) = (aws, tags, joined);
+            }
+            let (sent, pass, bed) = obeyed(bed, &seen).after(30).run();
+            assert_eq!((sent, shown(&pass.plan).0.as_str()), (vec![], "Ready"), "row {row}, lags: {lags}");
+            assert_eq!(
+                (bed.aws, bed.tags, bed.joined),
+                (before.aws, before.tags, before.joined),
+                "row {row}, lags: {lags}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_part_that_is_removed_alone_goes_with_the_whole_which_is_then_set_without_it() {
+    let consent = || Some(["example.com".to_owned()].into());
+    let connector = |domains| StorageConnector {
+        connector_type: ConnectorType::OneDrive,
+        resource_identifier: None,
+        domains,
+        domains_require_admin_consent: None,
+    };
+    let agents = |bucket: Option<&str>| AgentAccessConfig {
+        s3_bucket_arn: bucket.map(|arn| arn.parse().unwrap()),
+        ..every_setting().agent_access_config.unwrap()
+    };
+    let wanted = |bed: Bed, with: bool| {
+        bed.wanting(|spec| {
+            spec.settings.storage_connectors = Some(vec![connector(if with { consent() } else { None })]);
+            spec.settings.agent_access_config = Some(agents(with.then_some("arn:aws:s3:::shots")));
+        })
+    };
+    let (sent, _, bed) = wanted(stack(), true).run();
+    assert_eq!(sent, ["UpdateStack"]);
+    let (sent, pass, bed) = wanted(bed, false).run();
+    assert_eq!(sent, ["UpdateStack", "UpdateStack"]);
+    let settings = bed.aws.clone().unwrap().settings;
+    assert_eq!(settings.storage_connectors, Some(vec![connector(None)]));
+    assert_eq!(settings.agent_access_config, Some(agents(None)));
+    assert_eq!(shown(&pass.plan).0, "Ready");
+    // What somebody else has put there stays.
+    let mut bed = bed;
+    let found = bed.aws.as_mut().unwrap();
+    found.settings.storage_connectors = Some(vec![connector(consent())]);
+    let (sent, pass, _) = bed.run();
+    assert_eq!((sent, shown(&pass.plan).0), (vec![], "Ready".to_owned()));
+}
+
+#[test]
+fn a_whole_that_was_cleared_for_a_part_is_set_though_aws_shows_it_still() {
+    let connector = |domains: Option<&str>| StorageConnector {
+        connector_type: ConnectorType::GoogleDrive,
+        resource_identifier: None,
+        domains: domains.map(|one| [one.to_owned()].into()),
+        domains_require_admin_consent: None,
+    };
+    let (_, _, bed) =
+        stack().wanting(|spec| spec.settings.storage_connectors = Some(vec![connector(Some("example.com"))])).run();
+    let mut bed = bed.wanting(|spec| spec.settings.storage_connectors = Some(vec![connector(None)]));
+    let before = bed.aws.clone();
+    bed = obeyed(bed.clone(), &bed).after(1);
+    let seen = Bed { aws: before, ..bed.clone() };
+    let (sent, _, bed) = obeyed(bed, &seen).after(30).run();
+    assert_eq!((sent, bed.aws.unwrap().settings.storage_connectors), (vec![], Some(vec![connector(None)])));
+}
+
+#[test]
+fn a_stack_whose_new_fleet_aws_refuses_goes_back_to_the_old_one_and_stays_there() {
+    let bed = stack().with_fleet("day", true, false).wanting_ref("day");
+    let (_, _, bed) = bed.run();
+    let mut bed = bed.with_fleet("night", true, false).wanting_ref("night");
+    bed = obeyed(bed.clone(), &bed).after(1);
+    let into = |name: &str| StackCall::Associate { stack: "desk".parse().unwrap(), fleet: fleet(name) };
+    assert_eq!((bed.joined.len(), &bed.pass().plan.next), (0, &Next::Send(into("night"))));
+    // What may pass is tried for a minute.
+    let busy = bed.clone().failed(into("night"), Class::InUse, "ResourceInUseException");
+    assert_eq!(busy.pass().plan.next, Next::Send(into("night")));
+    let bed = bed.failed(into("night"), Class::Rejected, "InvalidParameterCombinationException");
+    assert_eq!(bed.pass().plan.next, Next::Send(into("day")));
+    // The old one may be gone, too: both are tried.
+    let neither = bed.clone().later(1).failed(into("day"), Class::NotFound, "ResourceNotFoundException");
+    assert_eq!(neither.pass().plan.next, Next::Send(into("night")));
+    let (sent, pass, bed) = bed.run();
+    assert_eq!((sent, &bed.joined), (vec!["AssociateFleet".to_owned()], &[fleet("day")].into()));
+    assert_eq!(shown(&pass.plan), ("Stalled".into(), "Rejected".into(), vec!["fleetRef".into()]));
+    let said = "AWS refused to put the stack into fleet night: InvalidParameterCombinationException: AWS's words; it stays in fleet day until the spec names another fleet";
+    assert_eq!(text(&bed), said);
+    // Nobody is taken off it for the same again, until somebody asks for that.
+    let (sent, _, bed) = bed.after(3600).run();
+    assert_eq!(sent, Vec::<String>::new());
+    let mut asked = bed.clone();
+    let annotation = (crate::api::RECONCILE_REQUESTED_AT.to_owned(), "1".to_owned());
+    asked.object.metadata.annotations = Some([annotation].into());
+    assert_eq!(asked.next(), "DisassociateFleet");
+    // Back to the old one in the spec, all is well.
+    let (sent, pass, _) = bed.wanting_ref("day").run();
+    assert_eq!((sent, shown(&pass.plan).0.as_str()), (vec![], "Ready"));
 }
