@@ -35,17 +35,13 @@ fn a_certificate_logs_in_until_it_expires_and_only_to_the_host_that_was_witnesse
     let accepted = sshd.wait_for_line("Accepted publickey", Duration::from_secs(10)).unwrap();
     assert!(accepted.contains("RSA-CERT") && accepted.contains("CA RSA"), "{accepted}");
 
-    // Every host key that was witnessed is one that the server proves itself by.
+    // Every host key that was witnessed is enough: the server proves itself by any of them.
     for key in details["hostKeys"].as_array().unwrap() {
-        let only = scratch.path().join(format!("only-{}", key["algorithm"].as_str().unwrap()));
-        let files = write(
-            &only,
-            &json!({"hostKeys": [key], "ipAddress": address, "privateKey": details["privateKey"],
-                                         "certKey": access(&simulator)["certKey"]}),
-        );
+        let mut one = access(&simulator);
+        one["hostKeys"] = json!([key]);
+        let files = write(&scratch.path().join(key["algorithm"].as_str().unwrap()), &one);
         let (done, said) = log_in(&sshd, &files, &address);
-        // Another certificate than the first needs its own key; here only the host's side is looked at.
-        assert!(done || !said.contains("Host key verification failed"), "{said}");
+        assert!(done, "{key}: {said}\n{}", sshd.log());
     }
 
     // The file names another machine's keys.
