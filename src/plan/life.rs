@@ -19,7 +19,7 @@ use super::ownership::{self, Owner};
 use super::reason::{Stall, Verdict, Waiting};
 use super::report::{self, Known, NEVER, OBSERVED, Report, elapsed, trouble, trouble_with};
 use super::tags::Tagged;
-use super::unshown::{self, Changes, Fate};
+use super::unshown::{Changes, Fate};
 use super::{Answered, Call, Class, Face, Input, Kind, News, Next, Plan, Scope, Seen, Status, UNCERTAINTY};
 
 /// A kind whose objects each have one resource of their own in AWS.
@@ -214,47 +214,6 @@ impl Policies {
     }
 }
 
-/// What is one and the same in `impl Status` of every kind with a resource of its own: their statuses have these fields by
-/// these names, and Rust has no other way to say so. What counts are is left to the kind.
-macro_rules! shared_status {
-    () => {
-        fn observed_generation(&self) -> i64 {
-            self.observed_generation
-        }
-        fn conditions(&self) -> &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition] {
-            &self.conditions
-        }
-        fn with_conditions(
-            mut self,
-            generation: i64,
-            conditions: Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition>,
-        ) -> Self {
-            (self.observed_generation, self.conditions) = (generation, conditions);
-            self
-        }
-        fn last_handled(&self) -> Option<&String> {
-            self.last_handled_reconcile_at.as_ref()
-        }
-        fn arn(&self) -> Option<&$crate::api::Arn> {
-            self.arn.as_ref()
-        }
-        fn created_time(&self) -> Option<jiff::Timestamp> {
-            self.created_time
-        }
-        fn pending_changes(&self) -> &[$crate::api::common::PendingChange] {
-            &self.pending_changes
-        }
-        fn same_stamps(&self, other: &Self) -> bool {
-            self.internal == other.internal && self.arn == other.arn
-        }
-        fn with_last_handled(mut self, value: Option<String>) -> Self {
-            self.last_handled_reconcile_at = value;
-            self
-        }
-    };
-}
-pub(crate) use shared_status;
-
 /// How soon to look again after AWS could not be read: the backoff of the failure is what really counts.
 pub const SOON: Duration = Duration::from_secs(1);
 /// How long to leave AWS alone where nothing is expected to change soon; the backoff of a failure may be longer.
@@ -384,18 +343,6 @@ fn absent<K: Life>(absent: &Absent<'_, '_, K>) -> Plan<K> {
             stalled(input, shown, Known::Absent, Stall::DeletedOutOfBand, text)
         }
         (ManagementPolicy::Manage, arn, intent, Err(rest), _) => {
-            // A create that AWS could not carry out is said as soon as that is known.
-            let created = input.answered.iter().find(|answered| answered.call.creates());
-            let unseen = created.filter(|one| intent.is_some() && !unshown::may_lag(one, K::found(absent.state).began));
-            match unseen.map_or(Fate::Untold, |one| K::fate(absent.state, one, input.now)) {
-                Fate::Look(looks) => return look(input, looks),
-                Fate::Failed { code, message, .. } => {
-                    let text = conditions::bounded(&create_failed(K::NOUN, &code, &message), report::WORDS);
-                    let again = rest.min(Duration::from_secs(5));
-                    return waiting(input, shown, Known::Absent, Verdict::Working(Waiting::CreateFailed, text), again);
-                }
-                Fate::Untold => {}
-            }
             let text = match (arn, intent) {
                 (_, Some(_)) => format!("AWS does not show the new {} yet", K::NOUN),
                 (Some(_) | None, None) => {
@@ -407,11 +354,6 @@ fn absent<K: Life>(absent: &Absent<'_, '_, K>) -> Plan<K> {
             waiting(input, shown, Known::Absent, Verdict::Working(Waiting::Creating, text), again)
         }
     }
-}
-
-/// What is said of a create that AWS took and could not carry out.
-pub fn create_failed(noun: &str, code: &str, message: &str) -> String {
-    format!("AWS could not create the {noun}: {code}: {message}; it is tried again")
 }
 
 /// Whether AWS refused a create after that: then it did not happen.
@@ -615,8 +557,12 @@ pub fn just_made<K: Life>(input: &Input<'_, K>, facts: &K::Facts, tagged: &Tagge
     (ours && believed(tagged.began, since).is_err()).then_some(Duration::from_secs(2))
 }
 
-/// Whether tags are new enough to go by: an hour, moved by up to a quarter per object so that many do not ask at once.
-fn fresh<K: Kind>(tagged: &Tagged, input: &Input<'_, K>) -> bool {
+/// Whether tags are new enough to go by: an hour, moved by up to a quarter per object so that many do not ask at once; read
+/// anew where somebody has asked for a pass.
+fn fresh<K: Life>(tagged: &Tagged, input: &Input<'_, K>) -> bool {
+    if report::asked_again::<K>(input.object, K::earlier(input.object).last_handled()) {
+        return tagged.began >= input.now;
+    }
     let spread: u32 = input.object.uid().unwrap_or_default().bytes().map(u32::from).sum();
     let life = Duration::from_secs(3600 - u64::from(spread % 900));
     input.now.duration_since(tagged.began).unsigned_abs() < life

@@ -1,6 +1,6 @@
 //! Lightsail reads: each is complete or fails.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use aws_sdk_lightsail::Client;
@@ -8,6 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
+use super::appstream::looked;
 use super::appstream_read::paged;
 use super::lightsail_translate as translate;
 use super::request::Way;
@@ -15,7 +16,8 @@ use crate::api::LightsailName;
 use crate::aws::AwsError;
 use crate::aws::listing::{All, Source};
 use crate::plan::Class;
-use crate::plan::instance::{Catalogue, InstanceFacts, OperationFacts, StaticIpFacts};
+use crate::plan::instance::{Catalogue, InstanceFacts, OperationFacts, PortRule, StaticIpFacts};
+use crate::plan::looked::{Looked, Refusal};
 
 /// GetInstances and GetInstance, as the shared listing asks them.
 pub(super) struct Instances {
@@ -30,7 +32,7 @@ impl Source<InstanceFacts> for Instances {
     fn all(&self) -> BoxFuture<'static, Result<All<InstanceFacts>, AwsError>> {
         let (client, way) = (self.client.clone(), self.way.clone());
         async move {
-            let mut items = HashMap::new();
+            let (mut items, mut ports) = (HashMap::new(), BTreeSet::new());
             let pages = paged(
                 GET_INSTANCES,
                 |token| {
@@ -42,7 +44,8 @@ impl Source<InstanceFacts> for Instances {
                     }
                 },
                 |instance| {
-                    if let Some(facts) = translate::instance(GET_INSTANCES, instance)? {
+                    if let Some(mut facts) = translate::instance(GET_INSTANCES, instance)? {
+                        facts.ports = facts.ports.map(|open| shared(&mut ports, open));
                         items.insert(facts.name.as_str().to_owned(), Arc::new(facts));
                     }
                     Ok(())
@@ -67,6 +70,15 @@ impl Source<InstanceFacts> for Instances {
         }
         .boxed()
     }
+}
+
+/// The same ports as another instance has, once for both: most have those of their blueprint.
+fn shared(known: &mut BTreeSet<Arc<BTreeSet<PortRule>>>, ports: Arc<BTreeSet<PortRule>>) -> Arc<BTreeSet<PortRule>> {
+    if let Some(same) = known.get(&ports) {
+        return Arc::clone(same);
+    }
+    known.insert(Arc::clone(&ports));
+    ports
 }
 
 /// GetInstance; `None` when there is none of that name.
@@ -135,18 +147,26 @@ pub(super) async fn operations(
 }
 
 /// The days of GetAutoSnapshots, newest first; none where AWS keeps none.
-pub(super) async fn auto_snapshots(client: &Client, way: &Way, name: &LightsailName) -> Result<Vec<String>, AwsError> {
+pub(super) async fn auto_snapshots(
+    client: &Client,
+    way: &Way,
+    name: &LightsailName,
+) -> Result<Looked<Vec<String>>, AwsError> {
     let request = client.get_auto_snapshots().resource_name(name.as_str());
     match way.read("GetAutoSnapshots", request.send()).await {
         Ok(said) => {
             let mut days: Vec<String> =
                 said.auto_snapshots.unwrap_or_default().into_iter().filter_map(|one| one.date).collect();
             days.sort_by(|a, b| b.cmp(a));
-            Ok(days)
+            Ok(Looked::Found(days))
         }
         // There is no such instance any more, or AWS says that the add-on is not enabled.
-        Err(error) if matches!(error.class, Class::NotFound | Class::InUse) => Ok(Vec::new()),
-        Err(error) => Err(error),
+        Err(error) if matches!(error.class, Class::NotFound | Class::InUse) => Ok(Looked::Found(Vec::new())),
+        // What AWS will not tell keeps back nothing but what rests on it.
+        Err(AwsError { class: Class::Rejected, operation, code, message, .. }) => {
+            Ok(Looked::Refused(Refusal { operation, code, message }))
+        }
+        Err(error) => looked(Err(error)),
     }
 }
 

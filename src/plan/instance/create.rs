@@ -1,13 +1,15 @@
 //! How an instance is created, if it may be: the catalogue first, then what became of earlier creates, then its user data.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use kube::ResourceExt;
-use std::collections::BTreeSet;
 
 use crate::api::Instance;
 use crate::api::instance::KeySelector;
 use crate::plan::conditions::bounded;
-use crate::plan::life::{Absent, Creation, Life, create_failed, wanted_tags};
+use crate::plan::life::{Absent, Creation, wanted_tags};
 use crate::plan::reason::{Stall, Waiting};
 use crate::plan::report::{WORDS, elapsed};
 use crate::plan::{KeyFound, KeyRef, KeySource, SecretText};
@@ -17,6 +19,9 @@ use super::fate::{CREATE, failures};
 use super::state::{InstanceLook, InstanceState, OperationFacts};
 use super::{InstanceCall, InstanceCreate, InstanceKind, report};
 
+/// How long after a create that AWS took and did not carry out another one is made, doubled for each that failed before it.
+/// Longer than it takes to be certain of its absence, so that a person sees why the first one failed.
+const AGAIN: Duration = Duration::from_secs(2 * 60);
 /// User data is at most this long (EC2's bound, which stands behind Lightsail's).
 const USER_DATA: usize = 16_384;
 
@@ -106,6 +111,6 @@ fn failed(operations: &[OperationFacts], object: &Instance, now: Timestamp) -> O
     let born = object.creation_timestamp().map_or(Timestamp::MIN, |at| at.0);
     let failures = failures(operations, CREATE, born)?;
     let OperationFacts { code, message, .. } = failures.last;
-    let words = create_failed(InstanceKind::NOUN, code, message);
-    (!failures.wait(now).is_zero()).then(|| bounded(&words, WORDS))
+    let words = format!("AWS could not create the instance: {code}: {message}; it is tried again");
+    (!failures.wait(AGAIN, now).is_zero()).then(|| bounded(&words, WORDS))
 }

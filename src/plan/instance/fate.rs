@@ -15,7 +15,7 @@ use super::{InstanceCall, InstanceKind};
 pub const CREATE: &str = "CreateInstance";
 
 /// How long after a write that AWS took and did not carry out another one is made: this, doubled for each that failed
-/// before it. The first of a create is no sooner than its absence is certain.
+/// before it.
 const AGAIN: Duration = Duration::from_secs(60);
 /// The longest of these waits: what AWS has no room for today it may have in half an hour.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
@@ -28,10 +28,10 @@ pub struct Failures<'a> {
 }
 
 impl Failures<'_> {
-    /// How long it is until another try.
-    pub fn wait(&self, now: Timestamp) -> Duration {
+    /// How long it is until another try: that long after the first failure, doubled for each more.
+    pub fn wait(&self, first: Duration, now: Timestamp) -> Duration {
         let doublings = self.count.saturating_sub(1).min(16);
-        let wait = AGAIN.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST);
+        let wait = first.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST);
         let since = self.last.created_at.map_or(Duration::ZERO, |at| elapsed(at, now));
         wait.saturating_sub(since)
     }
@@ -52,9 +52,8 @@ pub fn failures<'a>(operations: &'a [OperationFacts], kind: &str, since: Timesta
 /// What became of it, for a write that an instance does not show.
 pub fn fate(state: &InstanceState, answered: &Answered<InstanceKind>, now: Timestamp) -> Fate<InstanceLook> {
     let kind = match &answered.call {
-        // Of tags AWS tells nothing.
-        InstanceCall::Tag { .. } | InstanceCall::Untag { .. } => return Fate::Untold,
-        InstanceCall::Create(_) => CREATE,
+        // What became of a create is asked before another one is made; of tags AWS tells nothing.
+        InstanceCall::Create(_) | InstanceCall::Tag { .. } | InstanceCall::Untag { .. } => return Fate::Untold,
         InstanceCall::Start { .. }
         | InstanceCall::Stop(_)
         | InstanceCall::Delete { .. }
@@ -80,7 +79,7 @@ pub fn fate(state: &InstanceState, answered: &Answered<InstanceKind>, now: Times
         Some(failures) if failures.last.created_at.is_some_and(|at| at >= sent) => Fate::Failed {
             code: failures.last.code.clone(),
             message: failures.last.message.clone(),
-            again: failures.wait(now),
+            again: failures.wait(AGAIN, now),
         },
         Some(_) | None => Fate::Untold,
     }
