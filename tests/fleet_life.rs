@@ -4,6 +4,8 @@
 //! minutes that pass together are short.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "end_to_end/iam.rs"]
+mod iam;
 #[path = "end_to_end/kinds.rs"]
 mod kinds;
 #[path = "end_to_end/stage.rs"]
@@ -66,6 +68,14 @@ async fn objects_are_made_changed_stopped_refused_and_let_go_as_their_manifests_
     assert!(!operator.daemon.log().contains("cAnArY-user-data"), "the log holds a script");
     witnesses.into_iter().for_each(Witness::testify);
     exactly_the_rights_of_the_roles_are_used(&stage);
+    nothing_is_asked_of_aws_that_the_policies_do_not_allow(&stage, &[]);
+}
+
+/// The walk over all fields holds that nothing is allowed that is never asked.
+fn nothing_is_asked_of_aws_that_the_policies_do_not_allow(stage: &Stage, policies: &[&str]) {
+    let (asked, allowed) = (iam::asked(stage), iam::allowed(policies));
+    assert!(asked.len() > 5, "the audit was not read: {asked:?}");
+    assert_eq!(asked.difference(&allowed).collect::<Vec<_>>(), Vec::<&String>::new(), "deploy/iam");
 }
 
 /// Create, a gentle change, a careful change under a user, scale, delete.
@@ -434,13 +444,14 @@ async fn once_settled_nothing_is_written_and_many_fleets_share_one_look() {
     }
     let kind = "kind=\"Fleet.appstream.windlass.dev\"";
     let of_kind = f64::from(u32::try_from(MANY).unwrap());
-    let objects = format!("windlass_objects{{condition=\"Ready\",{kind},status=\"True\"}}");
+    let objects = format!("windlass_objects{{condition=\"Ready\",{kind},reason=\"Available\",status=\"True\"}}");
     assert_eq!(operator.metric(&objects), of_kind, "{text}");
     let created = "windlass_aws_requests_total{operation=\"CreateFleet\",outcome=\"ok\",service=\"appstream\"}";
     assert_eq!(operator.metric(created), of_kind, "{text}");
     assert_eq!(operator.metric("windlass_leader"), 1.0);
     let version = format!("windlass_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     assert_eq!(operator.metric(&version), 1.0, "{text}");
+    nothing_is_asked_of_aws_that_the_policies_do_not_allow(&stage, &["fleet"]);
     assert_eq!((operator.ask("/livez").as_deref(), operator.ask("/readyz").as_deref()), (Ok("ok\n"), Ok("ok\n")));
     assert_eq!(stage.aws.violations().unwrap(), Vec::<Value>::new());
     operator.assert_log_is_clean();

@@ -2,6 +2,7 @@
 //! are compared with the definitions, with the rights that the tests' operator has, and with what people read.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod iam;
 mod readme;
 
 use std::collections::BTreeSet;
@@ -203,81 +204,6 @@ fn the_pods_keep_to_the_restricted_standard_and_ask_for_no_more() {
         let user = pod["securityContext"]["runAsUser"].as_u64().unwrap();
         assert!(image.contains(&format!("USER {user}:{user}")), "{user}");
     }
-}
-
-#[test]
-fn the_iam_policies_allow_the_requests_that_the_code_can_make_and_no_others() {
-    let mut allowed = BTreeSet::new();
-    for file in fs::read_dir(repository().join("deploy/iam")).unwrap().map(|entry| entry.unwrap().path()) {
-        let policy: Value = serde_json::from_str(&read(&file)).unwrap();
-        for statement in items(&policy["Statement"]) {
-            let sid = text(&statement["Sid"]);
-            let fence = match sid.as_str() {
-                "Create" => {
-                    serde_json::json!({ "StringEquals": { "aws:RequestTag/windlass.dev/cluster": "CLUSTER_ID" } })
-                }
-                "Change" => {
-                    serde_json::json!({ "StringEquals": { "aws:ResourceTag/windlass.dev/cluster": "CLUSTER_ID" } })
-                }
-                _ => Value::Null,
-            };
-            assert_eq!(statement["Condition"], fence, "{} {sid}", file.display());
-            // What changes things is fenced, but what docs/permissions.md names.
-            let reads =
-                |action: &str| ["Get", "List", "Describe"].iter().any(|verb| action.contains(&format!(":{verb}")));
-            let unfenced =
-                items(&statement["Action"]).filter(|action| fence.is_null() && !reads(action.as_str().unwrap()));
-            assert!(unfenced.count() == 0 || sid == "StaticIps" || sid == "Applications", "{} {sid}", file.display());
-            allowed.extend(items(&statement["Action"]).map(text));
-        }
-    }
-    let mut made = BTreeSet::new();
-    for file in fs::read_dir(repository().join("src/aws/live")).unwrap().map(|entry| entry.unwrap().path()) {
-        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-        let Some(service) = ["appstream", "lightsail"].into_iter().find(|service| name.starts_with(service)) else {
-            continue;
-        };
-        // The SDK's clients have one method for each operation: `.describe_fleets()`.
-        for call in read(&file).split(|c: char| c.is_whitespace() || c == '.').filter_map(|word| word.split_once("()"))
-        {
-            let first = call.0.split('_').next().unwrap();
-            if call.0.contains('_') && VERBS.contains(&first) {
-                made.insert(format!("{service}:{}", call.0.split('_').map(capital).collect::<String>()));
-            }
-        }
-    }
-    assert_eq!(allowed, made);
-}
-
-/// With what the names of AWS's operations begin, in the services that we use.
-const VERBS: [&str; 23] = [
-    "allocate",
-    "associate",
-    "attach",
-    "create",
-    "delete",
-    "describe",
-    "detach",
-    "disable",
-    "disassociate",
-    "enable",
-    "expire",
-    "get",
-    "list",
-    "open",
-    "put",
-    "reboot",
-    "release",
-    "set",
-    "start",
-    "stop",
-    "tag",
-    "untag",
-    "update",
-];
-
-fn capital(word: &str) -> String {
-    word[..1].to_uppercase() + &word[1..]
 }
 
 /// The objects of a golden file.

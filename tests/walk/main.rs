@@ -6,6 +6,8 @@
 //! rule the operator alone ([`kinds`]).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "../end_to_end/iam.rs"]
+mod iam;
 mod kinds;
 mod mutations;
 #[path = "../end_to_end/stage.rs"]
@@ -91,6 +93,11 @@ async fn every_field_shows_when_it_changes_and_is_restored_when_it_changes_back(
     let failed: Vec<String> = futures::future::join_all(walks).await.concat();
     assert_eq!(aws.violations().unwrap(), Vec::<Value>::new());
     operator.assert_log_is_clean();
+    // Every field of every kind was set, changed and left out: whoever allows less than the policies misses something.
+    let (asked, allowed) = (iam::asked(&stage), iam::allowed(&[]));
+    let missing: Vec<&String> = asked.difference(&allowed).collect();
+    let unused: Vec<&String> = allowed.difference(&asked).collect();
+    assert_eq!((missing, unused), (vec![], vec![]), "deploy/iam: missing, unused");
     assert!(failed.is_empty(), "{} changes failed:\n{}", failed.len(), failed.join("\n"));
 }
 
