@@ -204,8 +204,8 @@ impl Stall {
 
 /// A reason that is neither a wait nor a stall, the condition that it belongs to, and what it means.
 pub const OTHERS: [(&str, &str, &str); 11] = [
-    ("Available", "Ready", "Nothing is left to do."),
     ("Annotation", "Paused", "The annotation `windlass.dev/paused` holds everything, deletion too."),
+    ("Available", "Ready", "Nothing is left to do."),
     ("Differs", "Synced", "AWS differs from the spec in the fields that the message names."),
     ("Exists", "Available", "It is there; it has no power state."),
     ("Expired", "Ended", "The grant's time is over."),
