@@ -206,6 +206,33 @@ fn the_pods_keep_to_the_restricted_standard_and_ask_for_no_more() {
     }
 }
 
+#[test]
+fn alerts_and_dashboards_come_as_they_are_in_the_chart_and_only_when_they_are_asked_for() {
+    let golden = golden("everything");
+    let rules = read(&repository().join("charts/windlass/rules/windlass.yaml"));
+    let asked =
+        rules.replace("runbook_url: ", "runbook_url: https://wiki.example.com/windlass/").replace("86400", "604800");
+    assert_ne!(rules, asked);
+    let asked: Value = serde_yaml::from_str(&asked).unwrap();
+    assert_eq!(find(&golden, "PrometheusRule", "aws-desks")["spec"], asked);
+    let files = fs::read_dir(repository().join("charts/windlass/dashboards")).unwrap();
+    for file in files.map(|entry| entry.unwrap().path()) {
+        let (name, stem) = (file.file_name().unwrap().to_str().unwrap(), file.file_stem().unwrap().to_str().unwrap());
+        let map = find(&golden, "ConfigMap", &format!("aws-desks-dashboard-{stem}"));
+        let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(json(map["data"][name].as_str().unwrap()), json(&read(&file)), "{name}");
+        assert_eq!(
+            (&map["metadata"]["labels"]["dashboards"], &map["metadata"]["labels"]["grafana_dashboard"]),
+            (&"yes".into(), &"1".into())
+        );
+    }
+    for name in ["default", "namespaced"] {
+        let kinds = ["ConfigMap", "PrometheusRule", "ServiceMonitor"];
+        let found = self::golden(name).iter().filter(|object| kinds.iter().any(|kind| object["kind"] == *kind)).count();
+        assert_eq!(found, 0, "{name}");
+    }
+}
+
 /// The objects of a golden file.
 fn golden(name: &str) -> Vec<Value> {
     documents(&read(&repository().join(format!("tests/charts/golden/{name}.yaml"))))
