@@ -7,11 +7,29 @@ use testbed::simulator::ACCESS_KEY;
 
 use crate::stage::{Stage, repository, word};
 
+/// What the walk over all fields (`tests/walk`) has no use for, and the lives of `tests/fleet_life.rs` have: it deletes nothing in AWS.
+pub const NOT_WALKED: [&str; 6] = [
+    "appstream:DeleteFleet",
+    "appstream:DeleteImageBuilder",
+    "appstream:DeleteStack",
+    "lightsail:DeleteInstance",
+    "lightsail:GetAutoSnapshots",
+    "lightsail:GetOperationsForResource",
+];
+
 /// The actions that the operator asked of AWS on this stage, as policies call them.
 pub fn asked(stage: &Stage) -> BTreeSet<String> {
     let audit = stage.aws.audit(0).unwrap();
     let own = audit.iter().filter(|entry| entry["access_key"] == ACCESS_KEY && entry["service"] != "sts");
     own.map(|entry| format!("{}:{}", word(entry, "/service"), word(entry, "/operation"))).collect()
+}
+
+/// Nothing is asked that these policies (without names: all of them) do not allow.
+pub fn nothing_is_missing(stage: &Stage, files: &[&str]) {
+    let (asked, allowed) = (asked(stage), allowed(files));
+    assert!(!asked.is_empty(), "the audit was not read: {asked:?}");
+    let missing: Vec<&String> = asked.difference(&allowed).collect();
+    assert_eq!(missing, Vec::<&String>::new(), "deploy/iam does not allow what was asked for");
 }
 
 /// The actions that the policies allow; without files, those of all of them.
