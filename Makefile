@@ -70,7 +70,7 @@ preflight:
 	@testbed/preflight.sh rust cc go
 
 preflight-tests:
-	@testbed/preflight.sh python prometheus
+	@testbed/preflight.sh python prometheus ssh
 
 .venv/.installed: $(BOTOCORE)/requirements.txt deploy/argocd/requirements.txt
 	python3 -m venv .venv

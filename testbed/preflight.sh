@@ -1,7 +1,7 @@
 #!/bin/sh
 # Says at once what this machine lacks: one line with the name and the command that installs it, exit 1.
-# Arguments: what to look for, out of rust, cc, go, lint, python, prometheus. Installs only what the system's or Rust's own package
-# tool offers, and only as root on Debian (python, prometheus) or with rustup (lint).
+# Arguments: what to look for, out of rust, cc, go, lint, python, prometheus, ssh. Installs only what the system's or Rust's own package
+# tool offers, and only as root on Debian (python, prometheus, ssh) or with rustup (lint).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -79,9 +79,28 @@ need_prometheus() {
   missing "prometheus and promtool (the chart's dashboards and alerts are run by a real one)" "apt-get install prometheus   (or https://prometheus.io/download/)"
 }
 
+need_ssh() {
+  # Tests log in to a real sshd, which Debian keeps outside of users' paths.
+  has_ssh() { command -v ssh >/dev/null && PATH=$PATH:/usr/sbin:/usr/local/sbin command -v sshd >/dev/null; }
+  has_ssh && return 0
+  if apt_may_install; then
+    echo "installing openssh-server and openssh-client with apt-get (no server is started)"
+    # Debian starts the server of a package that it installs, unless this file says no.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
+      trap 'rm -f "$policy"' EXIT
+    fi
+    apt-get update -qq >/dev/null &&
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssh-server openssh-client >/dev/null || true
+    has_ssh && return 0
+  fi
+  missing "OpenSSH's ssh and sshd (grants are tested by logging in)" "apt-get install openssh-client openssh-server"
+}
+
 for item in "$@"; do
   case $item in
-    rust | cc | go | lint | python | prometheus) "need_$item" ;;
+    rust | cc | go | lint | python | prometheus | ssh) "need_$item" ;;
     *) echo "preflight: unknown item $item" >&2; exit 2 ;;
   esac
 done
