@@ -3,8 +3,10 @@
 //! Nothing in here waits, reads a clock, rolls a die or fails: refusals and waits are values.
 
 pub mod account;
+pub mod advice;
 pub mod beside;
 pub mod conditions;
+pub mod figures;
 pub mod fleet;
 pub mod image_builder;
 pub mod instance;
@@ -32,6 +34,7 @@ use crate::api::account::GrantTarget;
 use crate::api::common::PendingChange;
 use crate::api::{AccountName, Arn, Region};
 
+use figures::Figures;
 use secret::SecretWrite;
 
 pub use account::{Identity, Mandate, Refusal};
@@ -105,6 +108,10 @@ pub trait Status: Clone + Default + PartialEq + Debug + serde::Serialize + Send 
     fn with_counts_of(self, other: &Self) -> Self;
     /// This status with the annotation's value that was acted on.
     fn with_last_handled(self, value: Option<String>) -> Self;
+    /// The numbers in it that are worth a metric.
+    fn figures(&self) -> Figures {
+        Figures::default()
+    }
 }
 
 /// Everything that a plan may look at.

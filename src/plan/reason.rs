@@ -125,6 +125,105 @@ impl Verdict {
     }
 }
 
+impl Waiting {
+    /// All of them, in the order of the alphabet; a test holds this equal to what is above.
+    pub const ALL: [Self; 22] = [
+        Self::AccessDenied,
+        Self::AccountPending,
+        Self::AutoSnapshotsKept,
+        Self::AwsBusy,
+        Self::AwsUnavailable,
+        Self::CreateFailed,
+        Self::Creating,
+        Self::Deleting,
+        Self::DeletionProtected,
+        Self::DependencyNotReady,
+        Self::DisruptionNever,
+        Self::FleetErrors,
+        Self::ImageBuilderErrors,
+        Self::PowerContested,
+        Self::QuotaExceeded,
+        Self::Starting,
+        Self::Stopping,
+        Self::Throttled,
+        Self::UnknownState,
+        Self::Updating,
+        Self::WaitingForSessions,
+        Self::WaitingForWindow,
+    ];
+
+    /// Whether the spec has it wait so, for users, for a time or for somebody's word: no time is too long for it.
+    pub fn is_meant(self) -> bool {
+        match self {
+            Self::WaitingForSessions
+            | Self::WaitingForWindow
+            | Self::DisruptionNever
+            | Self::DeletionProtected
+            | Self::AutoSnapshotsKept => true,
+            Self::Creating
+            | Self::Starting
+            | Self::Stopping
+            | Self::Updating
+            | Self::Deleting
+            | Self::DependencyNotReady
+            | Self::FleetErrors
+            | Self::ImageBuilderErrors
+            | Self::QuotaExceeded
+            | Self::Throttled
+            | Self::AccessDenied
+            | Self::AwsUnavailable
+            | Self::AwsBusy
+            | Self::UnknownState
+            | Self::CreateFailed
+            | Self::AccountPending
+            | Self::PowerContested => false,
+        }
+    }
+}
+
+impl Stall {
+    /// All of them, in the order of the alphabet; a test holds this equal to what is above.
+    pub const ALL: [Self; 15] = [
+        Self::AccessDenied,
+        Self::AccountMismatch,
+        Self::AccountMoved,
+        Self::CatalogueMismatch,
+        Self::DefaultConflict,
+        Self::DeletedOutOfBand,
+        Self::FleetErrors,
+        Self::ImageBuilderErrors,
+        Self::ImageNotUsable,
+        Self::ImmutableDiffers,
+        Self::InvalidSpec,
+        Self::NotAllowed,
+        Self::NotOwned,
+        Self::Rejected,
+        Self::SecretsNotPermitted,
+    ];
+}
+
+/// A reason that is neither a wait nor a stall, the condition that it belongs to, and what it means.
+pub const OTHERS: [(&str, &str, &str); 11] = [
+    ("Annotation", "Paused", "The annotation `windlass.dev/paused` holds everything, deletion too."),
+    ("Available", "Ready", "Nothing is left to do."),
+    ("Differs", "Synced", "AWS differs from the spec in the fields that the message names."),
+    ("Exists", "Available", "It is there; it has no power state."),
+    ("Expired", "Ended", "The grant's time is over."),
+    ("NoAddress", "Available", "It runs, and AWS has given it no address yet."),
+    ("Paused", "Ready", "It was paused before anything was looked at."),
+    ("Running", "Available", "It runs, as wanted."),
+    ("Stopped", "Available", "It is off, as wanted."),
+    ("Synced", "Synced", "AWS equals the spec."),
+    ("TargetGone", "Ended", "What the grant opened is gone."),
+];
+
+/// Every reason that a condition can have.
+pub fn words() -> impl Iterator<Item = String> {
+    let waits = Waiting::ALL.into_iter().map(|why| why.to_string());
+    let stalls = Stall::ALL.into_iter().map(|why| why.to_string());
+    waits.chain(stalls).chain(OTHERS.iter().map(|(word, ..)| (*word).to_owned()))
+}
+
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
