@@ -90,6 +90,7 @@ pub async fn run(settings: RunSettings, shutdown: impl Future<Output = ()>) -> R
     let leave: Arc<dyn Leave> = Arc::new(lease.clone());
     let (objects, seen) = watch::channel(accounts::Objects::new());
     let mut background = JoinSet::new();
+    background.spawn(keep_connected(clients.requests.clone()));
     background.spawn(accounts::keep_book(clients.watches.clone(), book.clone(), objects, metrics.clone()));
     let reporter = accounts::Reporter {
         client: clients.requests.clone(),
@@ -157,6 +158,20 @@ pub async fn run(settings: RunSettings, shutdown: impl Future<Output = ()>) -> R
     tokio::time::timeout(Duration::from_secs(2), serving).await.ok();
     info!("windlass ends");
     Ok(())
+}
+
+/// How often the API server is asked for its version: a connection that nobody used for 90 s is closed (hyper-util's
+/// `pool_idle_timeout`), and the next edit would wait for a handshake.
+const CONNECTED: Duration = Duration::from_secs(45);
+
+/// Keeps a connection to the API server open for the first edit after a quiet time.
+async fn keep_connected(client: Client) {
+    loop {
+        tokio::time::sleep(CONNECTED).await;
+        if let Err(error) = client.apiserver_version().await {
+            debug!("asking the API server for its version: {error}");
+        }
+    }
 }
 
 const CACHES: &str = "caches";

@@ -71,9 +71,9 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        // A pass mostly waits for AWS, which answers in 50 to 200 ms, at 100 requests a second (`aws::gate`): two dozen at once
+        // A pass mostly waits for AWS, which answers in 50 to 200 ms, at 100 requests a second (`aws::gate`): a score at once
         // keep that busy, and each keeps a connection with its buffers.
-        Self { resync: Duration::from_secs(60), namespaces: Vec::new(), urgent_workers: 8, workers: 16 }
+        Self { resync: Duration::from_secs(60), namespaces: Vec::new(), urgent_workers: 8, workers: 12 }
     }
 }
 

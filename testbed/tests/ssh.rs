@@ -12,7 +12,7 @@ use testbed::simulator::Simulator;
 use testbed::{Scratch, Sshd, SshdOptions, ssh};
 
 /// Long enough for a login on a busy machine, short enough to wait for the end.
-const CERT_TTL: &str = "6s";
+const CERT_TTL: &str = "20s";
 
 #[test]
 fn a_certificate_logs_in_until_it_expires_and_only_to_the_host_that_was_witnessed() {

@@ -125,6 +125,10 @@ async fn without_definitions_with_poison_and_without_an_api_server_it_waits_and_
     for file in others.iter().filter(|file| !file.ends_with("appstream.windlass.dev_fleets.yaml")) {
         let definition: Value = serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         ask(&admin, "POST", path, Some(&definition)).await.unwrap();
+        // The API server takes a moment to serve it.
+        let (group, plural) = (word(&definition, "/spec/group"), word(&definition, "/spec/names/plural"));
+        let list = format!("/apis/{group}/v1alpha1/{plural}");
+        until_so("it is served", async || ask(&admin, "GET", &list, None).await.is_ok()).await;
     }
     until("it is ready", || operator.ask("/readyz").is_ok()).await;
     assert_eq!(said(), 1, "said once");

@@ -290,13 +290,13 @@ impl Stage {
         if text.trim().is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
     }
 
-    /// What the API server's audit log has of this stage's operator.
+    /// What the API server's audit log has of this stage's operator, about objects.
     pub fn kube_audit(&self) -> Vec<Value> {
         let user = format!("system:serviceaccount:{}:windlass", self.namespace);
         let log = std::fs::read_to_string(self.control_plane.audit_log()).unwrap();
         // The last line may be half written.
         let events = log.lines().filter(|line| line.contains(&user)).filter_map(|line| serde_json::from_str(line).ok());
-        events.filter(|event: &Value| event["user"]["username"] == *user).collect()
+        events.filter(|event: &Value| event["user"]["username"] == *user && event["objectRef"].is_object()).collect()
     }
 }
 
