@@ -1,5 +1,6 @@
 //! What users write and read: the custom resources, and the shapes common to all of them.
 
+pub mod access_grant;
 pub mod common;
 pub mod definition;
 pub mod fleet;
@@ -8,6 +9,7 @@ pub mod instance;
 pub mod schema;
 pub mod text;
 
+pub use access_grant::{AccessGrant, AccessGrantSpec, AccessGrantStatus};
 pub use common::{
     AdoptionPolicy, Common, DeletionPolicy, Impact, Intent, ManagementPolicy, PendingChange, RecreatePolicy,
 };

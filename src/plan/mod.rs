@@ -2,6 +2,7 @@
 //!
 //! Nothing in here waits, reads a clock, rolls a die or fails: refusals and waits are values.
 
+pub mod access_grant;
 pub mod beside;
 pub mod conditions;
 pub mod fleet;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use crate::api::access_grant::GrantTarget;
 use crate::api::common::PendingChange;
 use crate::api::{Arn, Region};
 
@@ -216,6 +218,19 @@ pub struct Allow {
     pub foreign_fleets: bool,
     /// Patterns of role ARNs that may be passed.
     pub pass_roles: Vec<String>,
+    /// What a grant may ask for.
+    pub grants: AllowGrants,
+}
+
+/// What access grants of a namespace may ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AllowGrants {
+    /// What they may open.
+    pub targets: BTreeSet<GrantTarget>,
+    /// Whether a target may be none of the operator's objects.
+    pub unmanaged: bool,
+    /// The longest that one may last; `None` is as long as it says.
+    pub max_duration: Option<Duration>,
 }
 
 /// A call that AWS refused or did not answer.
