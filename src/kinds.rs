@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::aws::Leave;
 use crate::aws::accounts::Accounts;
-use crate::aws::live::{AppStream, Lightsail};
+use crate::aws::live::{Access, AppStream, Lightsail};
+use crate::plan::access_grant::GrantKind;
 use crate::plan::fleet::FleetKind;
 use crate::plan::instance::InstanceKind;
 use crate::run::{Kinds, serve};
@@ -15,4 +16,5 @@ pub fn register(kinds: &mut Kinds, accounts: &Arc<Accounts>, leave: &Arc<dyn Lea
     serve::<FleetKind, _>(kinds, Arc::clone(&appstream));
     let lightsail = Arc::new(Lightsail::new(Arc::clone(accounts), Arc::clone(leave)));
     serve::<InstanceKind, _>(kinds, Arc::clone(&lightsail));
+    serve::<GrantKind, _>(kinds, Access::new(Arc::clone(accounts), lightsail));
 }

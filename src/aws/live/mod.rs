@@ -1,9 +1,11 @@
 //! The real AWS, by AWS's own SDK: the only modules that name an `aws_sdk` crate.
 
+mod access;
 mod appstream;
 mod appstream_read;
 mod appstream_write;
 mod errors;
+mod gamelift;
 mod leave;
 mod lightsail;
 mod lightsail_read;
@@ -17,6 +19,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+pub use access::Access;
 pub use appstream::AppStream;
 pub use lightsail::Lightsail;
 pub(super) use request::Way;

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::GrantKind;
 use super::state::{Doing, Missing, NoAccess, TargetFacts};
 use super::term::length;
 use crate::api::AccessGrant;
@@ -11,7 +10,7 @@ use crate::api::access_grant::{AccessProtocol, GrantTarget, TargetStamp};
 use crate::plan::conditions::to_the_second;
 use crate::plan::ownership::PREFIX;
 use crate::plan::reason::{Stall, Verdict, Waiting};
-use crate::plan::{Kind, Scope};
+use crate::plan::Scope;
 
 /// Why the namespace may not ask for this, if so: what no look at the target is needed for.
 pub fn may_ask(object: &AccessGrant, scope: &Scope) -> Result<(), String> {
@@ -123,9 +122,6 @@ pub fn moved(object: &AccessGrant, scope: &Scope) -> Option<String> {
         )
     })
 }
-
-/// The kind's name, for what reads tags.
-pub const NAME: &str = <GrantKind as Kind>::NAME;
 
 /// How long until then, zero when it has passed.
 pub fn until(at: Timestamp, now: Timestamp) -> std::time::Duration {
