@@ -1,1 +1,7 @@
-//! tests
+//! The planner of a grant: tables over (time, target, Secret, Account).
+
+mod bed;
+mod ends;
+mod files;
+mod issues;
+mod refusals;
