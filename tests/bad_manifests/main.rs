@@ -2,6 +2,7 @@
 //! taken and come back as they went.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod access_grant;
 mod bounds;
 mod examples;
 mod fleet;
@@ -124,7 +125,7 @@ struct Tried {
 }
 
 /// Every kind.
-const KINDS: [&Tried; 2] = [&fleet::TRIED, &instance::TRIED];
+const KINDS: [&Tried; 3] = [&fleet::TRIED, &instance::TRIED, &access_grant::TRIED];
 
 /// The definition of a kind.
 fn definition(kind: &str) -> CustomResourceDefinition {

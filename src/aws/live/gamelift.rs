@@ -88,7 +88,7 @@ pub(super) fn fleet(client: &Client, way: &Way, id: &str) -> BoxFuture<'static, 
         let status = word(fleet.status.as_ref().map(sdk::FleetStatus::as_str));
         Ok(match fleet.compute_type {
             Some(sdk::ComputeType::Anywhere) => Fleet::Anywhere,
-            Some(sdk::ComputeType::Container) => Fleet::Container { arn, status },
+            Some(other) if other.as_str() == "CONTAINER" => Fleet::Container { arn, status },
             Some(_) | None => Fleet::Ec2 { arn, status },
         })
     })

@@ -147,7 +147,7 @@ impl Lightsail {
     ) -> Result<Option<Arc<InstanceFacts>>, AwsError> {
         self.evict();
         let source = self.source(scope, urgency);
-        Ok(self.instances.one(&Place::of(scope), name, not_before, urgency, &source).await?.value)
+        Ok(self.instances.one(&Place::of(scope), name, not_before, urgency, &source).await?.value.clone())
     }
 
     /// The client and the way that requests of a scope go.

@@ -228,7 +228,7 @@ fn host(given: Option<&str>, known: Option<&str>) -> Result<String, Verdict> {
         return Err(Verdict::Working(Waiting::NoAddress, "the machine has no address yet".into()));
     };
     let host = word(host, "the address")?;
-    let plain = host.chars().all(|c| c.is_ascii_alphanumeric() || ".:-".contains(c));
+    let plain = !host.starts_with('-') && host.chars().all(|c| c.is_ascii_alphanumeric() || ".:-".contains(c));
     if plain { Ok(host.to_owned()) } else { Err(unreadable("the address")) }
 }
 

@@ -16,7 +16,7 @@ use crate::plan::*;
 pub const NOW: &str = "2026-11-22T12:00:00Z";
 pub const ARN: &str = "arn:aws:lightsail:eu-central-1:111122223333:Instance/bd470fc5";
 pub const CERTIFICATE: &str = include_str!("vectors/rsa-cert.pub");
-pub const KEY: &str = include_str!("vectors/ssh-key.pem");
+pub const PEM: &str = include_str!("vectors/ssh-key.pem");
 
 pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -46,7 +46,7 @@ pub fn ssh() -> AccessSeen {
     AccessSeen::Given(Credentials::Ssh(SshAccess {
         host: Some("198.51.100.7".into()),
         username: "ubuntu".into(),
-        private_key: SecretText::new(KEY.into()),
+        private_key: SecretText::new(PEM.into()),
         certificate: SecretText::new(CERTIFICATE.into()),
         expires_at: None,
         host_keys: vec![("ssh-ed25519".into(), "AAAAC3NzaC1lZDI1NTE5AAAAIA".into())],
@@ -246,7 +246,8 @@ impl Bed {
                 self.there(body);
             }
             SecretWrite::Replace { body, uid, version } => {
-                assert_eq!((&self.facts().uid, &self.facts().version), (&uid, &version));
+                let facts = self.facts();
+                assert_eq!((&facts.uid, &facts.version), (&uid, &version));
                 self.there(body);
             }
         }

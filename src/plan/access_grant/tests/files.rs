@@ -130,13 +130,13 @@ fn a_gamelift_key_gets_the_newline_that_aws_leaves_out() {
         username: "gl-user-remote".into(),
         secret: SecretText::new(secret.into()),
     };
-    let linux = made(AccessSeen::Given(Credentials::GameLiftSsh(login(KEY.trim_end()))), None).unwrap();
+    let linux = made(AccessSeen::Given(Credentials::GameLiftSsh(login(PEM.trim_end()))), None).unwrap();
     let files_of_linux = files(&linux);
     assert_eq!(
         files_of_linux.keys().copied().collect::<Vec<_>>(),
         ["host", "port", "ssh-privatekey", "ssh_config", "username"]
     );
-    assert_eq!(files_of_linux["ssh-privatekey"], KEY);
+    assert_eq!(files_of_linux["ssh-privatekey"], PEM);
     let windows = made(AccessSeen::Given(Credentials::GameLiftRdp(login("pass"))), None).unwrap();
     assert_eq!(
         files(&windows).keys().copied().collect::<Vec<_>>(),
@@ -221,6 +221,7 @@ fn what_would_break_out_of_a_line_is_not_written() {
         ("", "198.51.100.7"),
         ("ubuntu", "198.51.100.7\nProxyCommand x"),
         ("ubuntu", "-oProxyCommand=x"),
+        ("ubuntu", "-lroot"),
     ] {
         assert_eq!(with(username, host).unwrap_err().reason(), "AwsUnavailable", "{username} {host}");
     }

@@ -109,8 +109,6 @@ fn while_the_present_credentials_work_no_trouble_with_the_next_is_shown() {
 #[test]
 fn what_is_not_ready_is_waited_for_with_a_reason_of_its_own() {
     type Case = (fn(&mut Bed), &'static str, &'static str, usize);
-    let given = |credentials| AccessSeen::Given(credentials);
-    let _ = given;
     let rows: [Case; 10] = [
         (|bed| bed.target().doing = Doing::NotRunning("stopped".into()), "Reconciling", "InstanceNotRunning", 0),
         (|bed| bed.target().doing = Doing::FleetNot("BUILDING".into()), "Reconciling", "FleetNotActive", 0),

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use super::bed::*;
 use crate::api::access_grant::*;
-use crate::plan::access_grant::*;
 use crate::plan::secret::*;
-use crate::plan::*;
 
 fn raw() -> Bed {
     let mut bed = grant();
@@ -151,7 +149,7 @@ fn no_key_no_password_and_no_token_is_in_any_plan_as_text() {
     let plan = bed.plan();
     let text = format!("{plan:?} {:?} {:?}", bed.body, ssh());
     assert!(text.contains("ssh-privatekey"), "the names of the files are shown");
-    for secret in [KEY.lines().nth(1).unwrap(), &CERTIFICATE[100..160]] {
+    for secret in [PEM.lines().nth(1).unwrap(), &CERTIFICATE[100..160]] {
         assert!(!text.contains(secret));
     }
     let status = serde_json::to_string(&bed.status()).unwrap();
