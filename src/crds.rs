@@ -3,11 +3,17 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
 
-use crate::api::{access_grant, fleet, instance};
+use crate::api::{access_grant, fleet, image_builder, instance, stack};
 
 /// Every definition, complete with the rules and defaults that `crd()` of the types alone does not have.
 pub fn all() -> Vec<CustomResourceDefinition> {
-    vec![fleet::definition(), instance::definition(), access_grant::definition()]
+    vec![
+        fleet::definition(),
+        stack::definition(),
+        image_builder::definition(),
+        instance::definition(),
+        access_grant::definition(),
+    ]
 }
 
 /// The name of a definition's file in `crds/`: `<group>_<plural>.yaml`.

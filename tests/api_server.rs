@@ -216,7 +216,7 @@ async fn a_key_of_a_secret_or_config_map_is_read_as_it_is_where_the_role_is_boun
     maps.create(&PostParams::default(), &map).await.unwrap();
 
     let read = async |clients: &Clients, source, name: &str, key: &str| {
-        let port = LiveKube::<FleetKind>::new(clients.requests.clone());
+        let port = LiveKube::<FleetKind>::new(clients.requests.clone(), clients.watches.clone());
         port.read_key(&namespace, &KeyRef { source, name: name.to_owned(), key: key.to_owned() }).await
     };
     let value = |text: &str| KeyFound::Value(SecretText::new(text.to_owned()));

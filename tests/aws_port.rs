@@ -20,6 +20,7 @@ use windlass::aws::gate::{Gate, Limits, Unobserved, Urgency};
 use windlass::aws::live::AppStream;
 use windlass::aws::{Ask, AwsError, AwsPort, Leave, Reply};
 use windlass::plan::fleet::*;
+use windlass::plan::looked::Looked;
 use windlass::plan::{Class, Scope};
 
 const ACCOUNT: &str = "123456789012";
@@ -78,7 +79,7 @@ impl Bench {
     }
 
     async fn send(&self, call: FleetCall) -> Result<Reply, AwsError> {
-        self.appstream.send(&self.scope, &call, Urgency::Routine).await
+        AwsPort::<FleetKind>::send(&self.appstream, &self.scope, &call, Urgency::Routine).await
     }
 
     async fn create(&self, name: &str) -> Result<Reply, AwsError> {
@@ -101,7 +102,7 @@ impl Bench {
     async fn observe(&self, name: &str, looks: &[FleetLook], not_before: Timestamp) -> Result<FleetState, AwsError> {
         let looks: BTreeSet<FleetLook> = looks.iter().copied().collect();
         let ask = Ask { looks: &looks, not_before, urgency: Urgency::Routine };
-        self.appstream.observe(&self.scope, &object(name), ask).await
+        AwsPort::<FleetKind>::observe(&self.appstream, &self.scope, &object(name), ask).await
     }
 
     async fn now(&self, name: &str, looks: &[FleetLook]) -> FleetState {
@@ -177,11 +178,12 @@ async fn a_fleet_lives_and_dies_through_the_port() {
     assert!(bench.world.associate("life", "desk"));
     let session = bench.world.open_session("desk", "life", "alice", AuthenticationType::Saml).unwrap();
     let busy = bench.now("life", &[FleetLook::Sessions]).await;
-    assert_eq!(busy.stacks, Some(vec![AssociatedStack { name: "desk".parse().unwrap() }]));
-    let ids: Vec<String> = busy.sessions.unwrap().into_iter().map(|session| session.id).collect();
+    assert_eq!(busy.stacks, Some(Looked::Found(vec![AssociatedStack { name: "desk".parse().unwrap() }])));
+    let Some(Looked::Found(sessions)) = busy.sessions else { panic!("{:?}", busy.sessions) };
+    let ids: Vec<String> = sessions.into_iter().map(|session| session.id).collect();
     assert_eq!(ids, std::slice::from_ref(&session.0));
     bench.world.end_session(&session);
-    assert_eq!(bench.now("life", &[FleetLook::Sessions]).await.sessions, Some(vec![]));
+    assert_eq!(bench.now("life", &[FleetLook::Sessions]).await.sessions, Some(Looked::Found(vec![])));
 
     bench.send(FleetCall::Stop(name())).await.unwrap();
     tokio::time::sleep(Duration::from_secs(6 * 60)).await;
@@ -292,10 +294,10 @@ async fn a_list_that_loses_a_page_is_no_list() {
     }
     tokio::time::sleep(Duration::from_secs(60)).await;
     bench.world.script(Fault::nth("DescribeFleets", 2, FaultEffect::ServerError));
-    let refused = bench.appstream.strays(&bench.scope, &BTreeSet::new()).await.unwrap_err();
+    let refused = AwsPort::<FleetKind>::strays(&bench.appstream, &bench.scope, &BTreeSet::new()).await.unwrap_err();
     assert_eq!((refused.operation, refused.class), ("DescribeFleets", Class::Unavailable));
     bench.world.script(Fault::nth("DescribeFleets", 1, FaultEffect::Partial { keep: 0 }));
-    let strays = bench.appstream.strays(&bench.scope, &BTreeSet::new()).await.unwrap();
+    let strays = AwsPort::<FleetKind>::strays(&bench.appstream, &bench.scope, &BTreeSet::new()).await.unwrap();
     let uids: BTreeSet<_> = strays.into_iter().map(|stray| stray.tags["windlass.dev/uid"].clone()).collect();
     assert_eq!(uids, (0..5).map(|n| format!("fleet-{n}")).collect());
 }
@@ -331,9 +333,12 @@ async fn an_image_is_found_by_its_arn() {
         Some("arn:aws:appstream:us-east-1:123456789012:image/windlass-demo-v1".parse().unwrap());
     let looks = BTreeSet::from([FleetLook::Image]);
     let ask = Ask { looks: &looks, not_before: Timestamp::MIN, urgency: Urgency::Urgent };
-    let found = bench.appstream.observe(&bench.scope, &fleet, ask).await.unwrap();
+    let found = AwsPort::<FleetKind>::observe(&bench.appstream, &bench.scope, &fleet, ask).await.unwrap();
     assert_eq!(found.image.unwrap().unwrap().name, "windlass-demo-v1");
     fleet.spec.settings.image_arn = Some("arn:aws:appstream:us-east-1:123456789012:image/never-made".parse().unwrap());
     let ask = Ask { looks: &looks, not_before: Timestamp::MIN, urgency: Urgency::Urgent };
-    assert_eq!(bench.appstream.observe(&bench.scope, &fleet, ask).await.unwrap().image, Some(None));
+    assert_eq!(
+        AwsPort::<FleetKind>::observe(&bench.appstream, &bench.scope, &fleet, ask).await.unwrap().image,
+        Some(None)
+    );
 }

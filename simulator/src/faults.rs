@@ -69,6 +69,15 @@ pub enum FaultEffect {
         /// HTTP status.
         status: u16,
     },
+    /// Any error of Lightsail with a `code` member beside its type; nothing is applied. The Rust SDK takes that for the code.
+    SubCoded {
+        /// Error type as AWS spells it.
+        code: String,
+        /// The `code` member.
+        sub_code: String,
+        /// Message text.
+        message: String,
+    },
     /// AWS accepts the request, and the operation that it began fails later (Lightsail): a create leaves nothing, a start
     /// leaves the instance stopped, a stop leaves it running, anything else changes nothing.
     FailsLater {

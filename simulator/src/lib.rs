@@ -11,6 +11,7 @@
 mod admin;
 mod appstream;
 mod audit;
+mod by_hand;
 mod call;
 mod clock;
 mod faults;

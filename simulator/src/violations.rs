@@ -257,7 +257,7 @@ impl Kind {
 
 /// Whether a create was refused because of what is there.
 fn says_exists(refusal: &Refusal) -> bool {
-    refusal.code == "ResourceAlreadyExistsException" || refusal.sub_code == Some("NameExists")
+    refusal.code == "ResourceAlreadyExistsException" || refusal.sub_code.as_deref() == Some("NameExists")
 }
 
 fn creates(service: Service, operation: &str) -> bool {

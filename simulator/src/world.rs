@@ -412,6 +412,9 @@ fn refusal_of(effect: Option<&FaultEffect>) -> Option<Refusal> {
         FaultEffect::Throttle => Some(Refusal::throttled()),
         FaultEffect::ServerError | FaultEffect::NotAppliedNoAnswer => Some(Refusal::internal()),
         FaultEffect::Coded { code, message, status } => Some(Refusal::with_status(code, message.clone(), *status)),
+        FaultEffect::SubCoded { code, sub_code, message } => {
+            Some(Refusal::new(code, message.clone()).with_sub_code(sub_code))
+        }
         FaultEffect::Hang(_)
         | FaultEffect::AppliedNoAnswer
         | FaultEffect::AppliedThenHang(_)

@@ -156,6 +156,25 @@ async fn errors_without_a_sub_code_are_typed() {
 }
 
 #[tokio::test]
+async fn a_scripted_error_may_have_a_sub_code() {
+    let world = World::new(Settings::default());
+    let client = in_process(&world);
+    let message = "We're sorry, your AWS account is pending verification. Please try again later";
+    world.script(Fault::nth(
+        "GetInstances",
+        1,
+        FaultEffect::SubCoded {
+            code: "InvalidInputException".into(),
+            sub_code: "AccountPending".into(),
+            message: message.into(),
+        },
+    ));
+    let refused = client.get_instances().send().await.unwrap_err();
+    assert!(!refused.as_service_error().unwrap().is_invalid_input_exception());
+    assert_eq!((refused.code(), refused.message()), (Some("AccountPending"), Some(message)));
+}
+
+#[tokio::test]
 async fn names_are_shared_across_types() {
     let (world, client) = running(Settings::default()).await;
     client.allocate_static_ip().static_ip_name("address").send().await.unwrap();

@@ -5,8 +5,10 @@ pub mod common;
 pub mod definition;
 pub mod fleet;
 pub mod form;
+pub mod image_builder;
 pub mod instance;
 pub mod schema;
+pub mod stack;
 pub mod text;
 
 pub use access_grant::{AccessGrant, AccessGrantSpec, AccessGrantStatus};
@@ -14,7 +16,9 @@ pub use common::{
     AdoptionPolicy, Common, DeletionPolicy, Impact, Intent, ManagementPolicy, PendingChange, RecreatePolicy,
 };
 pub use fleet::{Fleet, FleetSettings, FleetSpec, FleetStatus};
+pub use image_builder::{BuilderSettings, ImageBuilder, ImageBuilderSpec, ImageBuilderStatus};
 pub use instance::{Instance, InstanceSpec, InstanceStatus};
+pub use stack::{Stack, StackSettings, StackSpec, StackStatus};
 pub use text::{AccountName, Arn, AwsName, LightsailName, Region};
 
 /// The finalizer on every object that may own something in AWS.

@@ -67,16 +67,19 @@ pub fn short(code: &str) -> &str {
 
 fn appstream(operation: &str, code: &str, message: &str) -> Option<Class> {
     let class = match (code, operation) {
-        // What is missing here is not the fleet but what it is made of (image, role, application), and what was made a
+        // What is missing here is not the resource but what it is made of (image, role, application, fleet), and what was made a
         // moment ago is not visible everywhere: Terraform's provider repeats these for up to 15 minutes.
-        ("ResourceNotFoundException", "CreateFleet" | "AssociateApplicationFleet") => Class::Busy,
+        (
+            "ResourceNotFoundException",
+            "CreateFleet" | "AssociateApplicationFleet" | "CreateStack" | "AssociateFleet" | "CreateImageBuilder",
+        ) => Class::Busy,
         // The fleet was in DescribeFleets a moment ago: the two reads disagree, and only another look can tell.
         ("ResourceNotFoundException", "ListTagsForResource") => Class::Busy,
         ("ResourceNotFoundException", _) => Class::NotFound,
         ("ResourceAlreadyExistsException", _) => Class::AlreadyExists,
         ("ResourceInUseException", _) => Class::InUse,
         // On a create there is no state of ours that it could be about; other tools repeat it for minutes.
-        ("OperationNotPermittedException", "CreateFleet") => Class::Busy,
+        ("OperationNotPermittedException", "CreateFleet" | "CreateStack" | "CreateImageBuilder") => Class::Busy,
         // On everything else it is AWS's other word for "not in this state".
         ("OperationNotPermittedException", _) => Class::InUse,
         // An image that is DEPRECATED or not copied yet. Whether it ever will be available is what DescribeImages says,
@@ -259,6 +262,21 @@ mod tests {
             ("CreateFleet", "ResourceNotFoundException", "The image x does not exist.", 404, Class::Busy),
             ("AssociateApplicationFleet", "ResourceNotFoundException", "", 404, Class::Busy),
             ("ListTagsForResource", "ResourceNotFoundException", "", 404, Class::Busy),
+            ("CreateStack", "ResourceNotFoundException", "", 404, Class::Busy),
+            ("AssociateFleet", "ResourceNotFoundException", "The fleet x does not exist.", 404, Class::Busy),
+            ("DisassociateFleet", "ResourceNotFoundException", "", 404, Class::NotFound),
+            ("CreateImageBuilder", "ResourceNotFoundException", "The image x does not exist.", 404, Class::Busy),
+            ("DescribeStacks", "ResourceNotFoundException", "", 404, Class::NotFound),
+            ("DescribeImageBuilders", "ResourceNotFoundException", "", 404, Class::NotFound),
+            ("DeleteStack", "ResourceInUseException", "Cannot delete stack X.", 400, Class::InUse),
+            ("DisassociateFleet", "ResourceInUseException", "", 400, Class::InUse),
+            ("AssociateFleet", "OperationNotPermittedException", "", 400, Class::InUse),
+            ("AssociateFleet", "IncompatibleImageException", "", 400, Class::Rejected),
+            ("CreateStack", "OperationNotPermittedException", "", 400, Class::Busy),
+            ("CreateImageBuilder", "OperationNotPermittedException", "", 400, Class::Busy),
+            ("CreateImageBuilder", "ResourceNotAvailableException", "The image x is DEPRECATED.", 400, Class::Busy),
+            ("StopImageBuilder", "OperationNotPermittedException", "", 400, Class::InUse),
+            ("DeleteImageBuilder", "OperationNotPermittedException", "", 400, Class::InUse),
             ("CreateFleet", "ResourceAlreadyExistsException", "", 400, Class::AlreadyExists),
             ("DeleteFleet", "ResourceInUseException", "", 400, Class::InUse),
             ("UpdateFleet", "ResourceInUseException", "", 400, Class::InUse),

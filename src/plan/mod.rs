@@ -6,14 +6,17 @@ pub mod access_grant;
 pub mod beside;
 pub mod conditions;
 pub mod fleet;
+pub mod image_builder;
 pub mod instance;
 pub mod leave;
 pub mod life;
+pub mod looked;
 pub mod ownership;
 pub mod reason;
 pub mod report;
 pub mod schedule;
 pub mod secret;
+pub mod stack;
 pub mod tags;
 pub mod unshown;
 
@@ -162,6 +165,20 @@ pub enum Next<K: Kind> {
     Settled(Option<Timestamp>),
     /// Nothing is left to guard: take the finalizer off.
     Release,
+}
+
+impl<K: Kind> Next<K> {
+    /// One word for it: AWS's name of the operation, where it is one.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Look(_) => "Look",
+            Self::Send(call) => call.operation(),
+            Self::Keep(write) => write.verb().word(),
+            Self::Wait(_) => "Wait",
+            Self::Settled(_) => "Settled",
+            Self::Release => "Release",
+        }
+    }
 }
 
 /// What AWS says about an object.

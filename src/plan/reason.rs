@@ -25,6 +25,8 @@ pub enum Waiting {
     DependencyNotReady,
     /// AWS reports errors on the fleet.
     FleetErrors,
+    /// AWS reports errors on the image builder.
+    ImageBuilderErrors,
     /// An AWS quota is reached; tried again slowly.
     QuotaExceeded,
     /// AWS asks for fewer requests.
@@ -100,6 +102,8 @@ pub enum Stall {
     DeletedOutOfBand,
     /// AWS reports the same errors for ten minutes.
     FleetErrors,
+    /// AWS calls the image builder FAILED, or reports the same errors on it for ten minutes.
+    ImageBuilderErrors,
     /// AWS refuses the identity for ten minutes.
     AccessDenied,
 }

@@ -272,6 +272,7 @@ pub fn news_after(earlier: &[Condition], action: &'static str, verdict: &Verdict
             Waiting::QuotaExceeded
             | Waiting::AccessDenied
             | Waiting::FleetErrors
+            | Waiting::ImageBuilderErrors
             | Waiting::DeletionProtected
             | Waiting::DependencyNotReady
             | Waiting::UnknownState

@@ -90,6 +90,17 @@ pub enum SecretVerb {
     Delete,
 }
 
+impl SecretVerb {
+    /// The verb and what it is done to, in one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "CreateSecret",
+            Self::Replace => "ReplaceSecret",
+            Self::Delete => "DeleteSecret",
+        }
+    }
+}
+
 /// A whole Secret. The engine adds the namespace, the owner reference and our label.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SecretBody {

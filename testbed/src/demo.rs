@@ -1,6 +1,7 @@
-//! `testbed demo`: the life of a few fleets, told with kubectl's own output. Every scene is checked; one that does not
+//! `testbed demo`: the life of a few fleets, a stack, an image builder and an instance, told with kubectl's own output. Every scene is checked; one that does not
 //! come true within its bound ends the demo with an error.
 
+mod catalogue;
 mod tell;
 
 use std::fs;
@@ -26,10 +27,13 @@ const SIMULATOR: [&str; 2] = ["--speed", "120"];
 const OPERATOR: [&str; 2] = ["--resync", "5s"];
 
 /// The example that the scenes play with: a plain ON_DEMAND fleet.
-const EXAMPLE: &str = "office";
+const FLEET: &str = "asfleet/office";
+/// The stack that users reach it through.
+const STACK: &str = "asstack/office";
+/// Every kind that `examples/` has, by the short name that kubectl knows.
+const KINDS: &str = "asfleet,asstack,asbuilder,lsinstance";
 
 const NAMESPACE: &str = "demo";
-const STACK: &str = "demo-stack";
 
 /// How long the scenes that show a wait look at it.
 const LOOK: Duration = Duration::from_secs(4);
@@ -56,7 +60,7 @@ fn keep_what_is(stage: &Stage) {
         let _ = fs::write(logs.join(name), text);
     };
     let pretty = |values: Vec<Value>| serde_json::to_string_pretty(&values).context("format");
-    write("objects.yaml", ask(stage, &["get", "asfleet", "--output=yaml"]));
+    write("objects.yaml", ask(stage, &["get", KINDS, "--output=yaml"]));
     write("events.txt", ask(stage, &["events"]));
     write("aws-fleets.json", stage.simulator.fleets().and_then(pretty));
     write("aws-audit.json", stage.simulator.audit(0).and_then(pretty));
@@ -65,7 +69,6 @@ fn keep_what_is(stage: &Stage) {
 
 async fn play_on(stage: &mut Stage, keep: bool, began: Instant) -> Result<()> {
     let examples = examples()?;
-    let fleet = play_fleet(&examples)?;
     enter_namespace(stage).await?;
     furnish_aws(stage, &examples)?;
     let operator = stage.start_operator(&OPERATOR)?;
@@ -79,13 +82,14 @@ async fn play_on(stage: &mut Stage, keep: bool, began: Instant) -> Result<()> {
     show(stage, &["get", "crd", "-o", "custom-columns=NAME:.metadata.name,SHORT:.spec.names.shortNames[0]"])?;
 
     create(stage, &examples)?;
-    gentle_change(stage, &fleet)?;
-    careful_change(stage, &fleet)?;
-    scale(stage, &fleet)?;
+    catalogue::refuse_and_mend(stage)?;
+    gentle_change(stage)?;
+    careful_change(stage)?;
+    scale(stage)?;
     if keep {
         return stay(stage, &operator).await;
     }
-    delete(stage, &examples, &fleet)?;
+    delete(stage, &examples)?;
     no_violations(stage)?;
     ensure!(operator.daemon.is_running(), "the operator has ended on its own");
     let code = operator.daemon.stop();
@@ -95,37 +99,52 @@ async fn play_on(stage: &mut Stage, keep: bool, began: Instant) -> Result<()> {
 }
 
 fn create(stage: &Stage, examples: &[Value]) -> Result<()> {
-    heading("1. Apply the examples: fleets are created in AWS, started, and become Ready");
+    heading("1. Apply the examples: everything is created in AWS, started, and becomes Ready");
     show(stage, &["apply", "-f", &examples_folder()])?;
-    watch(stage, "each fleet is Ready, or says why it never will be", || {
-        let fleets = objects(stage)?;
-        Ok(fleets.len() == examples.len() && fleets.iter().all(is_as_expected))
+    watch(stage, "asfleet", "each object is Ready, or says why it never will be", || {
+        let objects = objects(stage, KINDS)?;
+        Ok(objects.len() == examples.len() && objects.iter().all(is_as_expected))
     })?;
+    show(stage, &["get", "asstack,asbuilder,lsinstance"])?;
     let ready = examples.iter().filter(|example| !wants_adoption(example));
-    let ready: Vec<_> = ready.map(|example| format!("asfleet/{}", text(example, "/metadata/name"))).collect();
+    let ready: Vec<_> = ready.map(reference).collect();
     let mut wait = vec!["wait", "--for=condition=Ready", "--timeout=10s"];
     wait.extend(ready.iter().map(String::as_str));
     show(stage, &wait)?;
     for example in examples.iter().filter(|example| wants_adoption(example)) {
         say("One may not take over what exists already, as long as no Account allows it:");
-        show_conditions(stage, &text(example, "/metadata/name"))?;
+        show_conditions(stage, &reference(example))?;
     }
+    let joined = stage.simulator.appstream("ListAssociatedFleets", &json!({ "StackName": aws_name(stage, STACK)? }))?;
+    say(&format!("in AWS the stack {} has the fleets {}", aws_name(stage, STACK)?, joined["Names"]));
+    ensure!(joined["Names"] == json!([aws_name(stage, FLEET)?]), "the stack is not joined to its fleet");
     Ok(())
 }
 
-/// Taking over an existing fleet needs an Account's leave, and there is no Account here: such a Fleet is Stalled.
-fn is_as_expected(fleet: &Value) -> bool {
-    let wanted = if wants_adoption(fleet) { "Stalled" } else { "Ready" };
-    condition(fleet, wanted).0 == "True"
+/// An object as kubectl names it: `fleets.appstream.windlass.dev/office`.
+fn reference(object: &Value) -> String {
+    let group = text(object, "/apiVersion");
+    let group = group.split('/').next().unwrap_or_default();
+    format!("{}.{group}/{}", text(object, "/kind").to_lowercase() + "s", text(object, "/metadata/name"))
 }
 
-fn wants_adoption(fleet: &Value) -> bool {
-    fleet.pointer("/spec/adoptionPolicy").is_some_and(|policy| policy == "IfExists")
+/// Taking over an existing fleet needs an Account's leave, and there is no Account here: such an object is Stalled.
+fn is_as_expected(object: &Value) -> bool {
+    let wanted = if wants_adoption(object) { "Stalled" } else { "Ready" };
+    condition(object, wanted).0 == "True"
+}
+
+fn wants_adoption(object: &Value) -> bool {
+    object.pointer("/spec/adoptionPolicy").is_some_and(|policy| policy == "IfExists")
 }
 
 /// The example is about a fleet that exists already: to be observed or taken over.
 fn is_about_an_existing_fleet(example: &Value) -> bool {
-    wants_adoption(example) || example.pointer("/spec/managementPolicy").is_some_and(|policy| policy == "Observe")
+    example["kind"] == "Fleet" && (wants_adoption(example) || is_observed(example))
+}
+
+fn is_observed(example: &Value) -> bool {
+    example.pointer("/spec/managementPolicy").is_some_and(|policy| policy == "Observe")
 }
 
 /// Puts into AWS what some examples are about: fleets made by hand, and applications.
@@ -143,6 +162,21 @@ fn furnish_aws(stage: &Stage, examples: &[Value]) -> Result<()> {
         stage.simulator.appstream("StartFleet", &json!({ "Name": name }))?;
         say(&format!("(in AWS) somebody made the fleet {name} by hand"));
     }
+    for example in examples.iter().filter(|example| example["kind"] == "Instance" && is_observed(example)) {
+        let name = name_in_aws(example);
+        let instance = json!({
+            "instanceNames": [name],
+            "availabilityZone": example.pointer("/spec/availabilityZone"),
+            "blueprintId": example.pointer("/spec/blueprintId"),
+            "bundleId": example.pointer("/spec/bundleId"),
+        });
+        stage.simulator.lightsail("CreateInstances", &instance)?;
+        say(&format!("(in AWS) somebody made the instance {name} by hand"));
+    }
+    for reference in examples.iter().filter_map(|example| example.pointer("/spec/userDataFrom/secretKeyRef")) {
+        let literal = format!("--from-literal={}=Write-Output started", text(reference, "/key"));
+        show(stage, &["create", "secret", "generic", &text(reference, "/name"), &literal])?;
+    }
     let arns = examples.iter().filter_map(|example| example.pointer("/spec/applicationArns")?.as_array()).flatten();
     for name in arns.filter_map(|arn| arn.as_str()?.rsplit_once('/')).map(|(_, name)| name) {
         stage.simulator.put_application(name)?;
@@ -151,13 +185,13 @@ fn furnish_aws(stage: &Stage, examples: &[Value]) -> Result<()> {
     Ok(())
 }
 
-fn gentle_change(stage: &Stage, fleet: &str) -> Result<()> {
-    heading("2. A new displayName for a running fleet: applied at once, the fleet stays RUNNING");
-    let aws_name = aws_name(stage, fleet)?;
+fn gentle_change(stage: &Stage) -> Result<()> {
+    heading("3. A new displayName for a running fleet: applied at once, the fleet stays RUNNING");
+    let aws_name = aws_name(stage, FLEET)?;
     let before = stage.simulator.audit(0)?.len();
     let patch = r#"{"spec":{"displayName":"Office 2"}}"#;
     let asked = Instant::now();
-    show(stage, &["patch", "asfleet", fleet, "--type=merge", "-p", patch])?;
+    show(stage, &["patch", FLEET, "--type=merge", "-p", patch])?;
     let end = Instant::now() + SCENE;
     loop {
         let aws = in_aws(stage, &aws_name)?;
@@ -173,29 +207,25 @@ fn gentle_change(stage: &Stage, fleet: &str) -> Result<()> {
         "AWS has the new name {} ms after kubectl was called; state RUNNING all the time",
         asked.elapsed().as_millis()
     ));
-    until("the object says so too", || Ok(condition(&object(stage, fleet)?, "Synced").0 == "True"))?;
-    show(stage, &["get", "asfleet", fleet])?;
+    until("the object says so too", || Ok(condition(&object(stage, FLEET)?, "Synced").0 == "True"))?;
+    show(stage, &["get", FLEET])?;
     ensure!(sent(stage, &aws_name, before)? == ["UpdateFleet"], "sent to AWS: {:?}", sent(stage, &aws_name, before)?);
     say("AWS writes for it: one UpdateFleet");
     Ok(())
 }
 
-fn careful_change(stage: &Stage, fleet: &str) -> Result<()> {
-    heading("3. A new instanceType needs a stopped fleet, and somebody is using it");
-    let aws_name = aws_name(stage, fleet)?;
-    stage.simulator.appstream("CreateStack", &json!({ "Name": STACK }))?;
-    stage.simulator.appstream("AssociateFleet", &json!({ "StackName": STACK, "FleetName": aws_name }))?;
-    let session = stage.simulator.open_session(STACK, &aws_name, "ada")?;
-    say(&format!("(in AWS) user ada streams from {aws_name} through the stack {STACK}"));
+fn careful_change(stage: &Stage) -> Result<()> {
+    heading("4. A new instanceType needs a stopped fleet, and somebody is using it");
+    let aws_name = aws_name(stage, FLEET)?;
+    let stack = tell::aws_name(stage, STACK)?;
+    let session = stage.simulator.open_session(&stack, &aws_name, "ada")?;
+    say(&format!("(in AWS) user ada streams from {aws_name} through the stack {stack}"));
     let old = text(&in_aws(stage, &aws_name)?, "/InstanceType");
     let new = if old == "stream.standard.large" { "stream.standard.xlarge" } else { "stream.standard.large" };
     let before = stage.simulator.audit(0)?.len();
-    show(
-        stage,
-        &["patch", "asfleet", fleet, "--type=merge", "-p", &json!({"spec": {"instanceType": new}}).to_string()],
-    )?;
+    show(stage, &["patch", FLEET, "--type=merge", "-p", &json!({"spec": {"instanceType": new}}).to_string()])?;
     until("the object says what it waits for", || {
-        let object = object(stage, fleet)?;
+        let object = object(stage, FLEET)?;
         let (synced, _, differs) = condition(&object, "Synced");
         let (ready, reason, _) = condition(&object, "Ready");
         let says = synced == "False" && differs.contains("instanceType") && ready == "False";
@@ -203,8 +233,8 @@ fn careful_change(stage: &Stage, fleet: &str) -> Result<()> {
         let waits = text(&change, "/field") == "instanceType" && !text(&change, "/waitingFor").is_empty();
         Ok(says && reason == "WaitingForSessions" && waits)
     })?;
-    show_conditions(stage, fleet)?;
-    show(stage, &["get", "asfleet", fleet, "-o", "jsonpath={.status.pendingChanges}"])?;
+    show_conditions(stage, FLEET)?;
+    show(stage, &["get", FLEET, "-o", "jsonpath={.status.pendingChanges}"])?;
 
     let end = Instant::now() + LOOK;
     while Instant::now() < end {
@@ -218,13 +248,13 @@ fn careful_change(stage: &Stage, fleet: &str) -> Result<()> {
     stage.simulator.end_session(&session)?;
     say("(in AWS) ada leaves");
     let mut states: Vec<String> = Vec::new();
-    watch(stage, "the fleet runs with the new instanceType and is Ready", || {
+    watch(stage, "asfleet", "the fleet runs with the new instanceType and is Ready", || {
         let aws = in_aws(stage, &aws_name)?;
         let state = text(&aws, "/State");
         if states.last() != Some(&state) {
             states.push(state.clone());
         }
-        let ready = condition(&object(stage, fleet)?, "Ready").0 == "True";
+        let ready = condition(&object(stage, FLEET)?, "Ready").0 == "True";
         Ok(state == "RUNNING" && text(&aws, "/InstanceType") == new && ready)
     })?;
     let writes = sent(stage, &aws_name, before)?;
@@ -238,58 +268,79 @@ fn careful_change(stage: &Stage, fleet: &str) -> Result<()> {
     Ok(())
 }
 
-fn scale(stage: &Stage, fleet: &str) -> Result<()> {
-    heading("4. kubectl scale");
-    let aws_name = aws_name(stage, fleet)?;
+fn scale(stage: &Stage) -> Result<()> {
+    heading("5. kubectl scale");
+    let aws_name = aws_name(stage, FLEET)?;
     let now = in_aws(stage, &aws_name)?.pointer("/ComputeCapacityStatus/Desired").and_then(Value::as_i64).unwrap_or(0);
     let wanted = now + 2;
-    show(stage, &["scale", &format!("asfleet/{fleet}"), &format!("--replicas={wanted}")])?;
-    watch(stage, "AWS has the new capacity", || {
+    show(stage, &["scale", FLEET, &format!("--replicas={wanted}")])?;
+    watch(stage, "asfleet", "AWS has the new capacity", || {
         let aws = in_aws(stage, &aws_name)?;
         ensure!(text(&aws, "/State") == "RUNNING", "the fleet left RUNNING");
         Ok(aws.pointer("/ComputeCapacityStatus/Desired").and_then(Value::as_i64) == Some(wanted))
     })?;
-    show(stage, &["wait", "--for=condition=Ready", &format!("asfleet/{fleet}"), "--timeout=60s"])?;
+    show(stage, &["wait", "--for=condition=Ready", FLEET, "--timeout=60s"])?;
     Ok(())
 }
 
-fn delete(stage: &Stage, examples: &[Value], fleet: &str) -> Result<()> {
-    heading("5. Deletion waits for AWS: for the stack that uses the fleet, then until the fleet is gone");
-    let aws_name = aws_name(stage, fleet)?;
-    show(stage, &["delete", "asfleet", fleet, "--wait=false"])?;
+fn delete(stage: &Stage, examples: &[Value]) -> Result<()> {
+    heading("6. Deletion waits for AWS: for the stack that uses the fleet, then until the fleet is gone");
+    let aws_name = aws_name(stage, FLEET)?;
+    show(stage, &["delete", FLEET, "--wait=false"])?;
+    let stack = tell::aws_name(stage, STACK)?;
     until("the object names the stack that it waits for", || {
-        Ok(object(stage, fleet)?.pointer("/status/conditions").is_some_and(|all| all.to_string().contains(STACK)))
+        let words = format!("associated with stack {stack}");
+        Ok(object(stage, FLEET)?.pointer("/status/conditions").is_some_and(|all| all.to_string().contains(&words)))
     })?;
-    show_conditions(stage, fleet)?;
+    show_conditions(stage, FLEET)?;
     ensure!(in_aws(stage, &aws_name)?.is_object(), "the fleet went although a stack uses it");
-    stage.simulator.appstream("DisassociateFleet", &json!({ "StackName": STACK, "FleetName": aws_name }))?;
-    say(&format!("(in AWS) the stack {STACK} lets go of the fleet"));
-    watch(stage, "the fleet is gone in AWS", || Ok(stage.simulator.fleet(&aws_name)?.is_none()))?;
-    ensure!(find(stage, fleet)?.is_some(), "the object went before its fleet was known to be gone");
+    show(stage, &["delete", STACK, "--wait=false"])?;
+    watch(stage, "asfleet", "the fleet is gone in AWS", || Ok(stage.simulator.fleet(&aws_name)?.is_none()))?;
+    ensure!(find(stage, FLEET)?.is_some(), "the object went before its fleet was known to be gone");
     say(&format!(
         "AWS has no fleet {aws_name} any more. The object stays for about a minute: it goes when a look that began"
     ));
     say("after the last request could still have been under way finds nothing. The others are deleted meanwhile.");
 
     // Windows hold for the stop that a deletion needs, too, and may be closed now.
-    for example in examples.iter().filter(|example| example.pointer("/spec/disruption/windows").is_some()) {
-        let name = text(example, "/metadata/name");
-        say(&format!("{name} may be stopped in its windows only; for the demo they are taken off"));
-        show(stage, &["patch", "asfleet", &name, "--type=merge", "-p", r#"{"spec":{"disruption":{"windows":null}}}"#])?;
+    for example in examples
+        .iter()
+        .filter(|example| example["kind"] == "Fleet" && example.pointer("/spec/disruption/windows").is_some())
+    {
+        say(&format!("{} may be stopped in its windows only; for the demo they are taken off", reference(example)));
+        show(
+            stage,
+            &["patch", &reference(example), "--type=merge", "-p", r#"{"spec":{"disruption":{"windows":null}}}"#],
+        )?;
+    }
+    for example in examples.iter().filter(|example| example.pointer("/spec/addOns/autoSnapshot").is_some()) {
+        say(&format!(
+            "{} would wait while AWS has automatic snapshots of it; for the demo they may go",
+            reference(example)
+        ));
+        let patch = r#"{"spec":{"autoSnapshotsOnDelete":"Delete"}}"#;
+        show(stage, &["patch", &reference(example), "--type=merge", "-p", patch])?;
     }
     show(stage, &["delete", "-f", &examples_folder(), "--ignore-not-found", "--wait=false"])?;
-    watch(stage, "all are gone", || Ok(objects(stage)?.is_empty()))?;
+    watch(stage, "asfleet", "all are gone", || Ok(objects(stage, KINDS)?.is_empty()))?;
     let left = stage.simulator.fleets()?.iter().map(|fleet| text(fleet, "/Name")).collect::<Vec<_>>();
     let mut by_hand: Vec<_> =
         examples.iter().filter(|example| is_about_an_existing_fleet(example)).map(name_in_aws).collect();
     by_hand.sort();
     ensure!(left == by_hand, "left in AWS: {left:?}");
+    let instances = stage.simulator.lightsail("GetInstances", &json!({}))?;
+    let made: Vec<_> = instances["instances"].as_array().into_iter().flatten().map(|i| text(i, "/name")).collect();
+    let by_hand_too: Vec<_> =
+        examples.iter().filter(|e| e["kind"] == "Instance" && is_observed(e)).map(name_in_aws).collect();
+    ensure!(made == by_hand_too, "left in AWS: {instances}");
+    let static_ips = stage.simulator.lightsail("GetStaticIps", &json!({}))?;
+    ensure!(static_ips["staticIps"] == json!([]), "left in AWS: {static_ips}");
     say(&format!("left in AWS, as it was: {} (not the operator's)", left.join(", ")));
     Ok(())
 }
 
 fn no_violations(stage: &Stage) -> Result<()> {
-    heading("6. What AWS says about the operator");
+    heading("7. What AWS says about the operator");
     let violations = stage.simulator.violations()?;
     let requests = stage.simulator.audit(0)?;
     let requests = requests.iter().filter(|entry| text(entry, "/access_key") == ACCESS_KEY).count();
@@ -308,7 +359,7 @@ async fn stay(stage: &Stage, operator: &Operator) -> Result<()> {
     if let Some(folder) = kubectl.parent() {
         say(&format!("  export PATH={}:$PATH", folder.display()));
     }
-    say("  kubectl get asfleet --watch");
+    say(&format!("  kubectl get {KINDS}; kubectl get asfleet --watch"));
     say(&format!(
         "  export AWS_ENDPOINT_URL={} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x",
         stage.simulator.url()
@@ -336,7 +387,7 @@ async fn enter_namespace(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-/// All Fleets of `examples/`.
+/// All objects of `examples/`.
 fn examples() -> Result<Vec<Value>> {
     let folder = examples_folder();
     let mut paths: Vec<_> = fs::read_dir(&folder)
@@ -345,25 +396,16 @@ fn examples() -> Result<Vec<Value>> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .collect();
     paths.sort();
-    let mut fleets = Vec::new();
+    let mut objects = Vec::new();
     for path in paths {
         let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
         for document in serde_yaml::Deserializer::from_str(&text) {
             let object: Value =
                 serde::Deserialize::deserialize(document).with_context(|| format!("parse {}", path.display()))?;
-            if object["kind"] == "Fleet" {
-                fleets.push(object);
-            }
+            objects.push(object);
         }
     }
-    Ok(fleets)
-}
-
-/// The name of the object that the scenes play with.
-fn play_fleet(examples: &[Value]) -> Result<String> {
-    let found = examples.iter().find(|example| text(example, "/metadata/name") == EXAMPLE);
-    found.with_context(|| format!("find the Fleet {EXAMPLE} in examples/"))?;
-    Ok(EXAMPLE.to_owned())
+    Ok(objects)
 }
 
 fn examples_folder() -> String {

@@ -123,21 +123,32 @@ impl Simulator {
     /// # Errors
     /// AWS refuses it.
     pub fn appstream_as(&self, access_key: &str, operation: &str, input: &Value) -> Result<Value> {
-        let target = format!("PhotonAdminProxyService.{operation}");
+        self.call(access_key, "appstream", &format!("PhotonAdminProxyService.{operation}"), input)
+    }
+
+    /// One Lightsail call, as a person makes it with the aws CLI.
+    ///
+    /// # Errors
+    /// AWS refuses it.
+    pub fn lightsail(&self, operation: &str, input: &Value) -> Result<Value> {
+        self.call(PERSON, "lightsail", &format!("Lightsail_20161128.{operation}"), input)
+    }
+
+    fn call(&self, access_key: &str, service: &str, target: &str, input: &Value) -> Result<Value> {
         // The simulator reads account and region from the signature's scope; it knows no secrets to check one with.
-        let scope = format!("{access_key}/20260101/us-east-1/appstream/aws4_request");
+        let scope = format!("{access_key}/20260101/us-east-1/{service}/aws4_request");
         let signature = "0".repeat(64);
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date;x-amz-target, Signature={signature}"
         );
         let headers = [
             ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", target.as_str()),
+            ("x-amz-target", target),
             ("x-amz-date", "20260101T000000Z"),
             ("authorization", authorization.as_str()),
         ];
         let text = http::ask(self.port, "POST", "/", &headers, &input.to_string())?;
-        serde_json::from_str(&text).with_context(|| format!("parse AWS's answer to {operation}"))
+        serde_json::from_str(&text).with_context(|| format!("parse AWS's answer to {target}"))
     }
 
     /// The fleet as AWS describes it, or nothing when there is none of this name.

@@ -247,9 +247,10 @@ fn status() -> Value {
         "sessions": {"count": 2, "oldest": at},
         "nextTransition": {"at": at, "to": "Stopped"},
         "internal": {
-            "intent": {"name": "good", "at": at}, "stateSince": at,
+            "intent": {"name": "good", "at": at, "account": "123456789012", "region": "us-gov-west-1"}, "stateSince": at,
             "applied": {"tags": ["a", "b"], "fields": ["vpcConfig"], "applications": ["arn:aws:appstream:eu-central-1:123456789012:application/a"]},
-            "rejected": {"generation": 1, "code": "InvalidParameterCombinationException", "message": "no"}
+            "rejected": {"generation": 1, "code": "InvalidParameterCombinationException", "message": "no", "change": "a=b"},
+            "drainedFrom": 3
         }
     })
 }

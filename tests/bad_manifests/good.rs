@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use windlass::api::{AccessGrant, Fleet, Instance};
+use windlass::api::{AccessGrant, Fleet, ImageBuilder, Instance, Stack};
 
 use super::{Cluster, KINDS, schema};
 
@@ -18,6 +18,8 @@ fn through_the_type(kind: &str, object: &Value) -> Value {
     match kind {
         "AccessGrant" => through::<AccessGrant>(object),
         "Fleet" => through::<Fleet>(object),
+        "Stack" => through::<Stack>(object),
+        "ImageBuilder" => through::<ImageBuilder>(object),
         "Instance" => through::<Instance>(object),
         kind => panic!("no type of {kind} is known here"),
     }

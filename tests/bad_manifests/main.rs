@@ -7,8 +7,10 @@ mod bounds;
 mod examples;
 mod fleet;
 mod good;
+mod image_builder;
 mod instance;
 mod rules;
+mod stack;
 mod updates;
 
 use std::fmt;
@@ -125,7 +127,8 @@ struct Tried {
 }
 
 /// Every kind.
-const KINDS: [&Tried; 3] = [&fleet::TRIED, &instance::TRIED, &access_grant::TRIED];
+const KINDS: [&Tried; 5] =
+    [&fleet::TRIED, &stack::TRIED, &image_builder::TRIED, &instance::TRIED, &access_grant::TRIED];
 
 /// The definition of a kind.
 fn definition(kind: &str) -> CustomResourceDefinition {

@@ -194,6 +194,12 @@ fn the_defaults_are_these_and_no_others() {
             r#"Fleet.spec.updateStrategy.type = "Restart""#,
             r#"Fleet.spec.updateStrategy.whileRunning = "Minimal""#,
             r#"Fleet.status = {"observedGeneration":-1}"#,
+            r#"ImageBuilder.spec.adoptionPolicy = "Never""#,
+            r#"ImageBuilder.spec.deletionPolicy = "Delete""#,
+            r#"ImageBuilder.spec.desiredState = "Running""#,
+            r#"ImageBuilder.spec.managementPolicy = "Manage""#,
+            r#"ImageBuilder.spec.recreatePolicy = "Never""#,
+            r#"ImageBuilder.status = {"observedGeneration":-1}"#,
             r#"Instance.spec.adoptionPolicy = "Never""#,
             r#"Instance.spec.autoSnapshotsOnDelete = "Wait""#,
             r#"Instance.spec.deletionPolicy = "Delete""#,
@@ -203,6 +209,13 @@ fn the_defaults_are_these_and_no_others() {
             r#"Instance.spec.managementPolicy = "Manage""#,
             r#"Instance.spec.recreatePolicy = "Never""#,
             r#"Instance.status = {"observedGeneration":-1}"#,
+            r#"Stack.spec.adoptionPolicy = "Never""#,
+            r#"Stack.spec.deletionPolicy = "Delete""#,
+            r#"Stack.spec.disruption.policy = "WhenIdle""#,
+            r#"Stack.spec.disruption.windows[].timeZone = "UTC""#,
+            r#"Stack.spec.managementPolicy = "Manage""#,
+            r#"Stack.spec.recreatePolicy = "Always""#,
+            r#"Stack.status = {"observedGeneration":-1}"#,
         ]
     );
 }
@@ -241,6 +254,27 @@ fn a_fleet_is_named_shown_and_scaled_as_documented() {
     let selectable: Vec<&str> =
         version.selectable_fields.as_ref().unwrap().iter().map(|field| field.json_path.as_str()).collect();
     assert_eq!(selectable, [".spec.desiredState", ".spec.fleetType", ".status.state"]);
+}
+
+#[test]
+fn a_stack_and_an_image_builder_are_named_and_shown_as_documented() {
+    for (kind, short, columns, wide) in [
+        ("Stack", "asstack", ["Fleet", "Ready", "Age"].as_slice(), ["Reason", "Synced", "Name"].as_slice()),
+        (
+            "ImageBuilder",
+            "asbuilder",
+            ["State", "Image", "IP", "Ready", "Age"].as_slice(),
+            ["Reason", "Synced", "Platform", "Type", "Name"].as_slice(),
+        ),
+    ] {
+        let definition = windlass::crds::all().into_iter().find(|crd| crd.spec.names.kind == kind).unwrap();
+        assert_eq!(definition.spec.names.short_names, Some(vec![short.to_owned()]));
+        assert_eq!(definition.spec.names.categories, Some(vec!["windlass".to_owned(), "aws".to_owned()]));
+        let all = definition.spec.versions[0].additional_printer_columns.clone().unwrap();
+        let (first, more): (Vec<_>, Vec<_>) = all.into_iter().partition(|column| column.priority.is_none());
+        assert_eq!(first.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), columns);
+        assert_eq!(more.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), wide);
+    }
 }
 
 #[test]

@@ -122,6 +122,10 @@ async fn without_definitions_with_poison_and_without_an_api_server_it_waits_and_
     assert_eq!(said(), 1, "said once");
     stage.create("poison", json!({ "instanceType": 7, "computeCapacity": "many", "tags": [] })).await;
     until("it says what it cannot read", || operator.daemon.log().contains("cannot be read and is left alone")).await;
+    until_so("an Event about it", async || {
+        matches!(&*stage.events("poison").await, [(reason, note, 1)] if reason == "Unreadable" && note.contains("leaves it alone"))
+    })
+    .await;
     let name = word(&strict, "/metadata/name");
     ask(&admin, "PATCH", &format!("{path}/{name}"), Some(&json!({ "spec": strict["spec"] }))).await.unwrap();
     control_plane.apply_crds(repository().join("crds")).await.unwrap();

@@ -17,24 +17,41 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
+use serde_json::{Value, json};
 use simulator::{AuditEntry, Settings, World};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use windlass::api::fleet::{ComputeCapacity, Fleet, FleetSettings, FleetSpec, FleetType};
+use windlass::api::fleet::{ComputeCapacity, FleetSettings, FleetSpec, FleetType};
 use windlass::aws::accounts::{Accounts, OPERATION_TIMEOUT, ScopeError};
 use windlass::aws::gate::{Gate, Limits, Unobserved, Urgency};
 use windlass::aws::live::AppStream;
 use windlass::aws::{Ask, AwsError, AwsPort, Leave, Reply, Stray};
+use windlass::engine::neighbourhood::Neighbourhood;
 use windlass::engine::stage::{Moment, Stage, When};
 use windlass::engine::{Engine, EngineSettings, Herald, Parts};
 use windlass::lease::LeaseState;
-use windlass::plan::fleet::{FleetCall, FleetKind, FleetLook, FleetState};
-use windlass::plan::{News, Scope};
+use windlass::plan::fleet::{FleetCall, FleetKind};
+use windlass::plan::{Kind, News, Scope};
 use windlass::telemetry::Metrics;
 
 use super::kube::{Cluster, Store};
+
+/// Starts every kind: one line each, as in `src/kinds.rs`.
+fn register(kinds: &mut Kinds<'_>, accounts: &Arc<Accounts>, leave: &Arc<dyn Leave>) {
+    let appstream = Arc::new(AppStream::new(Arc::clone(accounts), Arc::clone(leave)));
+    kinds.serve::<FleetKind, _>(Arc::clone(&appstream));
+}
+
+/// All that AWS has, as an inspector sees it: one line for what each kind makes.
+pub fn in_aws(world: &World) -> Value {
+    json!({
+        "fleets": world.fleets(),
+        "instances": world.instances(),
+        "staticIps": world.static_ips(),
+    })
+}
 
 pub const ACCOUNT: &str = "123456789012";
 pub const REGION: &str = "us-east-1";
@@ -110,26 +127,16 @@ impl Bench {
 
     /// Starts an operator that takes the lease at once.
     pub fn start(&self, name: &'static str, stage: Stage) -> Process {
-        let lease = Arc::new(Flag(AtomicBool::new(true)));
-        let aws = Adopting(AppStream::new(Arc::new(self.accounts(ACCOUNT)), lease.clone()));
-        let cluster = self.cluster.by(name);
-        let parts = Parts {
-            kube: cluster.clone(),
-            aws,
-            leave: lease.clone(),
-            clock: Arc::clone(&self.clock),
-            chance: chance(),
-            herald: Arc::new(Heard(Arc::clone(&self.news))),
-            stage,
-            metrics: METRICS.clone(),
-            neighbourhood: Arc::default(),
-            settings: self.settings.clone(),
-        };
+        let flag = Arc::new(Flag(AtomicBool::new(true)));
         let (leads, led) = watch::channel(LeaseState::Held { taken_at: self.now() });
-        let engine = Engine::new(parts, led);
-        let task = tokio::spawn(engine.run(cluster.sights(), 1, || {}));
-        let lease = Holder { flag: lease, leads, clock: Arc::clone(&self.clock), lost: Arc::default() };
-        Process { lease, task }
+        let cluster = self.cluster.by(name);
+        let leave: Arc<dyn Leave> = flag.clone();
+        let (neighbourhood, tasks) = (Arc::default(), Vec::new());
+        let mut kinds = Kinds { bench: self, leave: Arc::clone(&leave), led, cluster, stage, neighbourhood, tasks };
+        register(&mut kinds, &Arc::new(self.accounts(ACCOUNT)), &leave);
+        let tasks = kinds.tasks;
+        let lease = Holder { flag, leads, clock: Arc::clone(&self.clock), lost: Arc::default() };
+        Process { lease, tasks }
     }
 
     /// Makes a fleet as a person with the console would: nobody judges it.
@@ -143,7 +150,7 @@ impl Bench {
             tags: [("costs".to_owned(), "42".to_owned())].into(),
         }));
         let console = AppStream::new(accounts, Arc::new(Flag(AtomicBool::new(true))));
-        console.send(&scope, &create, Urgency::Urgent).await.unwrap();
+        AwsPort::<FleetKind>::send(&console, &scope, &create, Urgency::Urgent).await.unwrap();
     }
 
     fn accounts(&self, account: &str) -> Accounts {
@@ -193,10 +200,42 @@ pub fn spec() -> FleetSpec {
     }
 }
 
+/// An operator that is being started.
+struct Kinds<'a> {
+    bench: &'a Bench,
+    leave: Arc<dyn Leave>,
+    led: watch::Receiver<LeaseState>,
+    cluster: Cluster,
+    stage: Stage,
+    neighbourhood: Arc<Neighbourhood>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Kinds<'_> {
+    /// Starts the engine of a kind.
+    fn serve<K: Kind, A: AwsPort<K>>(&mut self, aws: A) {
+        let bench = self.bench;
+        let parts = Parts {
+            kube: self.cluster.clone(),
+            aws: Adopting(aws),
+            leave: Arc::clone(&self.leave),
+            clock: Arc::clone(&bench.clock),
+            chance: chance(),
+            herald: Arc::new(Heard(Arc::clone(&bench.news))),
+            stage: self.stage.clone(),
+            metrics: METRICS.clone(),
+            neighbourhood: Arc::clone(&self.neighbourhood),
+            settings: bench.settings.clone(),
+        };
+        let engine = Engine::<K, _, _>::new(parts, self.led.clone());
+        self.tasks.push(tokio::spawn(engine.run(self.cluster.sights::<K::Object>(), 1, || {})));
+    }
+}
+
 /// An operator at work. Dropping it is a crash: everything in its memory is gone, what is on the wire arrives.
 pub struct Process {
     pub lease: Holder,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 /// The lease as one operator holds it.
@@ -233,7 +272,7 @@ impl Holder {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -432,20 +471,20 @@ impl Herald for Heard {
 }
 
 /// An AWS whose namespaces may adopt: Account objects, which say so, are not there yet.
-pub struct Adopting<A>(A);
+struct Adopting<A>(A);
 
-impl<A: AwsPort<FleetKind>> AwsPort<FleetKind> for Adopting<A> {
-    async fn scope(&self, object: &Fleet) -> Result<Scope, ScopeError> {
+impl<K: Kind, A: AwsPort<K>> AwsPort<K> for Adopting<A> {
+    async fn scope(&self, object: &K::Object) -> Result<Scope, ScopeError> {
         let mut scope = self.0.scope(object).await?;
         scope.allow.adoption = true;
         Ok(scope)
     }
 
-    async fn observe(&self, scope: &Scope, object: &Fleet, ask: Ask<'_, FleetLook>) -> Result<FleetState, AwsError> {
+    async fn observe(&self, scope: &Scope, object: &K::Object, ask: Ask<'_, K::Look>) -> Result<K::State, AwsError> {
         self.0.observe(scope, object, ask).await
     }
 
-    async fn send(&self, scope: &Scope, call: &FleetCall, urgency: Urgency) -> Result<Reply, AwsError> {
+    async fn send(&self, scope: &Scope, call: &K::Call, urgency: Urgency) -> Result<Reply, AwsError> {
         self.0.send(scope, call, urgency).await
     }
 

@@ -21,6 +21,7 @@ use windlass::engine::stage::Stage;
 use windlass::engine::{Engine, EngineSettings, Herald, Parts};
 use windlass::lease::LeaseState;
 use windlass::plan::fleet::{FleetCall, FleetFacts, FleetKind, FleetLook, FleetState, ImageFacts, Power, Tagged};
+use windlass::plan::looked::Looked;
 use windlass::plan::{Allow, Class, News, Scope, ownership};
 use windlass::telemetry::Metrics;
 
@@ -119,9 +120,9 @@ impl AwsPort<FleetKind> for Aws {
             }),
             tags: Some(Tagged { began, tags: ownership::tags::<FleetKind>(scope, object) }),
             image: Some(Some(image)),
-            stacks: Some(Vec::new()),
-            sessions: Some(Vec::new()),
-            applications: Some(BTreeSet::new()),
+            stacks: Some(Looked::Found(Vec::new())),
+            sessions: Some(Looked::Found(Vec::new())),
+            applications: Some(Looked::Found(BTreeSet::new())),
         })
     }
 
@@ -171,7 +172,7 @@ impl Turning {
         let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(move || start + began.elapsed());
         let cluster = Cluster::new(Arc::clone(&clock), Store::default());
         for name in objects {
-            cluster.create(name, spec());
+            cluster.create(Fleet::new(name, spec()));
         }
         let aws = Aws(Arc::new(Shared {
             clock: Arc::clone(&clock),
@@ -196,7 +197,7 @@ impl Turning {
             settings,
         };
         let (leads, led) = watch::channel(LeaseState::Held { taken_at: start });
-        let task = tokio::spawn(Engine::new(parts, led).run(cluster.sights(), 1, || {}));
+        let task = tokio::spawn(Engine::<FleetKind, _, _>::new(parts, led).run(cluster.sights::<Fleet>(), 1, || {}));
         Self { cluster, aws, _leads: leads, task }
     }
 
@@ -205,11 +206,13 @@ impl Turning {
     }
 
     fn rename(&self, name: &str, display_name: &str) {
-        assert!(self.cluster.edit(name, |spec| spec.settings.display_name = Some(display_name.into())));
+        assert!(
+            self.cluster.edit(name, |fleet: &mut Fleet| fleet.spec.settings.display_name = Some(display_name.into()))
+        );
     }
 
     fn ready(&self, name: &str) -> bool {
-        let status = self.cluster.get(name).and_then(|object| object.status).unwrap();
+        let status = self.cluster.get::<Fleet>(name).and_then(|object| object.status).unwrap();
         status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
     }
 }
@@ -331,17 +334,19 @@ fn nothing_is_sent_for_an_object_that_has_changed_although_the_watch_does_not_sa
         // The watch is late: what is sent is the newer wish at once.
         (
             "generation",
-            |cluster| assert!(cluster.edit("a", |s| s.settings.display_name = Some("New".into()))),
+            |cluster| {
+                assert!(cluster.edit("a", |fleet: &mut Fleet| fleet.spec.settings.display_name = Some("New".into())))
+            },
             &["New"],
         ),
-        ("deletion", |cluster| assert!(cluster.delete("a")), &[]),
+        ("deletion", |cluster| assert!(cluster.delete::<Fleet>("a")), &[]),
         (
             "uid",
             |cluster| {
-                cluster.force_delete("a");
+                cluster.force_delete::<Fleet>("a");
                 let mut other = spec();
                 other.settings.display_name = Some("Other".into());
-                cluster.create("a", other);
+                cluster.create(Fleet::new("a", other));
             },
             &[],
         ),
@@ -372,11 +377,11 @@ fn a_pass_begins_for_what_people_do_and_not_for_what_we_wrote() {
         sleep(seconds(10)).await;
         let looks = || turning.aws.looks("a");
         let before = looks();
-        turning.cluster.poke("a", "now");
+        turning.cluster.poke::<Fleet>("a", "now");
         sleep(seconds(5)).await;
         let poked = looks();
         assert!(poked > before);
-        let handled = turning.cluster.get("a").unwrap().status.unwrap().last_handled_reconcile_at;
+        let handled = turning.cluster.get::<Fleet>("a").unwrap().status.unwrap().last_handled_reconcile_at;
         assert_eq!(handled.as_deref(), Some("now"));
         // The echo of that status write asked for nothing.
         sleep(seconds(20)).await;

@@ -1,16 +1,16 @@
-//! The same life, met with every error of AWS and of the API server.
+//! The same lives, met with every error of AWS and of the API server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use simulator::{Fault, FaultEffect, FleetState};
-use windlass::api::Fleet;
+use serde_json::Value;
+use simulator::{Fault, FaultEffect};
 use windlass::engine::stage::Stage;
 
 use super::bench::{histories, history};
 use super::kube::{KubeFault, KubeFaultEffect};
-use super::life::{Life, Part, Step, difference, parts, report};
+use super::life::{Ends, Life, Part, difference, parts, report};
 
 /// How much longer a step may take: three timeouts of a create, each of which needs certainty before the next.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -64,22 +64,6 @@ const LASTING: [(&str, u16); 5] = [
     ("ResourceNotFoundException", 400),
 ];
 
-/// The reasons that a person may then read.
-fn reasons(operation: &str, code: &str) -> &'static [&'static str] {
-    match (operation, code) {
-        // An update that needed a stop is given up for good, so that the fleet can go on; one that a quota refuses is tried
-        // without its capacity.
-        ("UpdateFleet", "AccessDeniedException") => &["AccessDenied", "Rejected"],
-        ("UpdateFleet", "LimitExceededException") => &["QuotaExceeded", "Rejected", "Updating"],
-        ("UpdateFleet", "ResourceNotFoundException") => &["DependencyNotReady", "Rejected"],
-        ("CreateFleet", "ResourceNotFoundException") => &["AwsBusy"],
-        (_, "ResourceNotFoundException") => &["DependencyNotReady"],
-        (_, "AccessDeniedException") => &["AccessDenied"],
-        (_, "LimitExceededException") => &["QuotaExceeded"],
-        _ => &["Rejected"],
-    }
-}
-
 fn writes(operation: &str) -> bool {
     !["Describe", "List", "Get"].iter().any(|verb| operation.starts_with(verb))
 }
@@ -109,7 +93,7 @@ fn every_error_of_aws_that_passes_ends_as_if_there_had_been_none() {
             let errors = if writes(&operation) { write_errors() } else { read_errors() };
             for (effect, times) in errors {
                 // While a schedule goes on, there is no time for three of them.
-                if !part.step.waits_for_the_clock() || times == 1 {
+                if !(part.step.ends == Ends::ByTheClock) || times == 1 {
                     runs.push((part, operation.clone(), number, effect, times));
                 }
             }
@@ -129,18 +113,17 @@ fn every_error_of_aws_that_passes_ends_as_if_there_had_been_none() {
         })
     });
     report("errors of AWS", results, |(part, operation, number, effect, times)| {
-        format!("{:?}: {operation} {number}: {effect:?} x {times}", part.step)
+        format!("{}: {:?}: {operation} {number}: {effect:?} x {times}", part.story.kind, part.step)
     });
 }
 
 #[test]
 fn what_aws_refuses_for_good_is_said_keeps_no_fleet_down_and_is_made_when_a_person_has_mended_it() {
     let mut runs = Vec::new();
-    for part in parts().iter().filter(|part| !part.step.waits_for_the_clock()) {
+    for part in parts().filter(|part| !(part.step.ends == Ends::ByTheClock)) {
         let operations: BTreeSet<&String> = part.requests.iter().filter(|operation| writes(operation)).collect();
         for operation in operations {
-            // Where capacity cannot be set to 0, a stop for a deletion does without.
-            if operation == "UpdateFleet" && part.step == Step::DeleteWhileAssociated {
+            if part.story.does_without.contains(&(part.step.name, operation)) {
                 continue;
             }
             for (code, status) in LASTING {
@@ -154,40 +137,37 @@ fn what_aws_refuses_for_good_is_said_keeps_no_fleet_down_and_is_made_when_a_pers
             let mut life = part.begin();
             life.bench.world.script(Fault::every(&operation, coded(code, status)));
             life.start(Stage::unwatched(), Arc::default());
-            life.step(part.step, part.seconds).await;
+            life.step(part.step).await;
             // What may pass is tried for a minute before a fleet is started as it was.
             let refused = life.more(part.step, Duration::from_secs(90)).await;
             let mut wrong = Vec::new();
-            let objects = life.bench.cluster.objects();
+            let objects = life.bench.cluster.everything();
             let told = objects.iter().any(|object| {
                 let ready = condition(object, "Ready");
-                ready.0 == "False" && reasons(&operation, code).contains(&ready.1.as_str())
+                ready.0 == "False" && (part.story.reasons)(&operation, code).contains(&ready.1.as_str())
             });
             if !told && !difference(&refused, &part.scene).is_empty() {
                 wrong.extend(objects.iter().map(|object| format!("Ready is {:?}", condition(object, "Ready"))));
             }
-            let fleets = life.bench.world.fleets();
-            if operation == "UpdateFleet" && fleets.iter().any(|fleet| fleet.state != FleetState::Running) {
-                wrong.push("a fleet is down".into());
-            }
+            wrong.extend((part.story.refused)(&operation, &life.bench));
             // A person mends it, and says so.
             life.bench.world.clear_faults();
-            life.bench.cluster.poke("life", "1");
-            life.bench.cluster.poke("found", "1");
+            life.bench.cluster.poke_everything("1");
             wrong.extend(life.until_it_is(part, Duration::from_secs(60)).await);
             wrong.extend(life.bench.world.violations().iter().map(ToString::to_string));
             wrong
         })
     });
     report("lasting refusals of AWS", results, |(part, operation, code, _)| {
-        format!("{:?}: {operation}: {code}", part.step)
+        format!("{}: {:?}: {operation}: {code}", part.story.kind, part.step)
     });
 }
 
-fn condition(object: &Fleet, name: &str) -> (String, String) {
-    let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let found = conditions.iter().find(|condition| condition.type_ == name);
-    found.map(|found| (found.status.clone(), found.reason.clone())).unwrap_or_default()
+fn condition(object: &Value, name: &str) -> (String, String) {
+    let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let found = conditions.into_iter().find(|condition| condition["type"] == name).unwrap_or_default();
+    let word = |member: &str| found[member].as_str().unwrap_or_default().to_owned();
+    (word("status"), word("reason"))
 }
 
 #[test]
@@ -221,5 +201,7 @@ fn every_error_of_the_api_server_ends_as_if_there_had_been_none() {
             part.live(PATIENCE, prepare, |_| {}).await
         })
     });
-    report("errors of the API server", results, |(part, fault)| format!("{:?}: {fault:?}", part.step));
+    report("errors of the API server", results, |(part, fault)| {
+        format!("{}: {:?}: {fault:?}", part.story.kind, part.step)
+    });
 }

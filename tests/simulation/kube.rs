@@ -1,5 +1,6 @@
-//! An API server in memory, as far as one kind needs it: uids, resource versions, generations, finalizers, the status
-//! subresource, conflicts and a watch, by the rules of the real one.
+//! An API server in memory for objects of any kind, as far as the engine needs it: uids, resource versions, generations,
+//! finalizers, the status subresource, conflicts and a watch, by the rules of the real one. Inside, objects are JSON, as they
+//! are on the wire; types are at the edges.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,17 +9,20 @@ use std::time::Duration;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::Resource;
+use kube::core::object::HasStatus;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use windlass::api::fleet::{Fleet, FleetSpec, FleetStatus};
 use windlass::api::{FINALIZER, RECONCILE_REQUESTED_AT};
 use windlass::engine::port::{SecretError, SecretSight};
 use windlass::engine::{Id, KubeEffect, KubeError, KubePort, Sight};
-use windlass::plan::fleet::FleetKind;
+use windlass::plan::{KeyFound, KeyRef, Kind, Status};
 use windlass::plan::secret::{SecretFacts, SecretWrite};
-use windlass::plan::{KeyFound, KeyRef, Status};
 
 /// How long a request is under way, each way, and how late the watch tells of a change: a close API server.
 const WAY: Duration = Duration::from_millis(2);
@@ -36,12 +40,12 @@ pub struct Cluster {
 /// What it keeps.
 #[derive(Clone)]
 pub struct Store {
-    objects: BTreeMap<Id, Fleet>,
-    /// Keys of Secrets and ConfigMaps, by namespace.
-    keys: BTreeMap<(String, KeyRef), KeyFound>,
+    objects: BTreeMap<Key, Value>,
+    /// Keys of Secrets and ConfigMaps of the one namespace.
+    keys: BTreeMap<KeyRef, KeyFound>,
     version: u64,
     uids: u64,
-    watches: Vec<mpsc::UnboundedSender<(Instant, Sight<Fleet>)>>,
+    watches: Vec<Watch>,
     watch_lag: Duration,
     writes: Vec<KubeWrite>,
     faults: VecDeque<KubeFault>,
@@ -49,12 +53,32 @@ pub struct Store {
     mutations: u64,
 }
 
+/// What names an object: its kind, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    kind: String,
+    id: Id,
+}
+
+/// Somebody who watches a kind.
+#[derive(Clone)]
+struct Watch {
+    kind: String,
+    tells: mpsc::UnboundedSender<(Instant, Sight<Value>)>,
+}
+
+/// What can be kept: our kinds, Secrets, ConfigMaps.
+pub trait Stored: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<O: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Send + Sync + 'static> Stored for O {}
+
 /// A write of the operator that changed something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KubeWrite {
     pub at: Timestamp,
     pub by: &'static str,
     pub what: &'static str,
+    pub kind: String,
     pub id: Id,
 }
 
@@ -83,8 +107,6 @@ pub struct KubeFault {
     pub effect: KubeFaultEffect,
 }
 
-type Change = Box<dyn FnOnce(&mut Fleet)>;
-
 impl Cluster {
     pub fn new(clock: Clock, store: Store) -> Self {
         Self { state: Arc::new(Mutex::new(store)), clock, writer: "operator" }
@@ -100,22 +122,30 @@ impl Cluster {
         Self { writer, ..self.clone() }
     }
 
-    /// Everything there is, then everything that happens.
-    pub fn sights(&self) -> impl Stream<Item = Sight<Fleet>> + Send + 'static {
-        let (sender, receiver) = mpsc::unbounded_channel();
+    /// Everything of a kind that there is, then everything that happens.
+    pub fn sights<O: Stored>(&self) -> impl Stream<Item = Sight<O>> + Send + 'static {
+        let kind = kind::<O>();
+        let (tells, receiver) = mpsc::unbounded_channel();
         {
             let mut store = self.lock();
             let now = Instant::now();
-            let all: HashSet<Id> = store.objects.keys().cloned().collect();
-            for object in store.objects.values() {
-                sender.send((now, Sight::There(Arc::new(object.clone())))).ok();
+            let mut all = HashSet::new();
+            for (key, object) in store.objects.iter().filter(|(key, _)| key.kind == kind) {
+                all.insert(key.id.clone());
+                tells.send((now, Sight::There(Arc::new(object.clone())))).ok();
             }
-            sender.send((now, Sight::Complete { within: None, all })).ok();
-            store.watches.push(sender);
+            tells.send((now, Sight::Complete { within: None, all })).ok();
+            store.watches.push(Watch { kind, tells });
         }
         futures::stream::unfold(receiver, |mut receiver| async {
             let (at, sight) = receiver.recv().await?;
             sleep_until(at).await;
+            let sight = match sight {
+                Sight::There(object) => Sight::There(Arc::new(typed(&object))),
+                Sight::Gone(id) => Sight::Gone(id),
+                Sight::Unreadable(id) => Sight::Unreadable(id),
+                Sight::Complete { within, all } => Sight::Complete { within, all },
+            };
             Some((sight, receiver))
         })
     }
@@ -143,68 +173,100 @@ impl Cluster {
         self.lock().writes.clone()
     }
 
-    pub fn objects(&self) -> Vec<Fleet> {
+    /// Every object of a kind.
+    pub fn objects<O: Stored>(&self) -> Vec<O> {
+        let kind = kind::<O>();
+        self.lock().objects.iter().filter(|(key, _)| key.kind == kind).map(|(_, object)| typed(object)).collect()
+    }
+
+    /// Every object of every kind, by kind and name.
+    pub fn everything(&self) -> Vec<Value> {
         self.lock().objects.values().cloned().collect()
     }
 
-    pub fn get(&self, name: &str) -> Option<Fleet> {
-        self.lock().objects.get(&id(name)).cloned()
+    pub fn get<O: Stored>(&self, name: &str) -> Option<O> {
+        self.lock().objects.get(&key::<O>(name)).map(typed)
     }
 
     /// A person applies a new object.
-    pub fn create(&self, name: &str, spec: FleetSpec) {
+    pub fn create<O: Stored>(&self, mut object: O) {
         let mut store = self.lock();
-        let mut object = Fleet::new(name, spec);
         store.uids += 1;
-        object.metadata.namespace = Some(NAMESPACE.into());
-        object.metadata.uid = Some(format!("00000000-0000-4000-8000-{:012}", store.uids));
-        object.metadata.generation = Some(1);
-        object.metadata.creation_timestamp = Some(Time((self.clock)()));
-        object.status = Some(FleetStatus { observed_generation: -1, ..FleetStatus::default() });
-        assert!(store.put(id(name), object), "{name} exists");
+        let meta = object.meta_mut();
+        let name = meta.name.clone().unwrap();
+        meta.namespace = Some(NAMESPACE.into());
+        meta.uid = Some(format!("00000000-0000-4000-8000-{:012}", store.uids));
+        meta.creation_timestamp = Some(Time((self.clock)()));
+        let ours = O::group(&()).ends_with("windlass.dev");
+        if ours {
+            meta.generation = Some(1);
+        }
+        let mut value = serde_json::to_value(object).unwrap();
+        if ours {
+            // The default of our definitions.
+            value["status"] = json!({ "observedGeneration": -1 });
+        }
+        assert!(store.put(key::<O>(&name), value), "{name} exists");
     }
 
-    /// A person edits the spec. False: there is no such object.
-    pub fn edit(&self, name: &str, change: impl FnOnce(&mut FleetSpec)) -> bool {
-        let mut store = self.lock();
-        let Some(mut object) = store.objects.get(&id(name)).cloned() else { return false };
-        change(&mut object.spec);
-        if store.objects.get(&id(name)).is_some_and(|old| old.spec != object.spec) {
-            object.metadata.generation = object.metadata.generation.map(|g| g + 1);
-            store.put(id(name), object);
+    /// A person edits an object, but for its status. False: there is no such object.
+    pub fn edit<O: Stored>(&self, name: &str, change: impl FnOnce(&mut O)) -> bool {
+        let (mut store, key) = (self.lock(), key::<O>(name));
+        let Some(held) = store.objects.get(&key).cloned() else { return false };
+        let mut object: O = typed(&held);
+        change(&mut object);
+        let mut edited = serde_json::to_value(object).unwrap();
+        if let Some(status) = held.get("status") {
+            edited["status"] = status.clone();
+        }
+        if edited.get("spec") != held.get("spec") {
+            next_generation(&mut edited);
+        }
+        if edited != held {
+            store.put(key, edited);
         }
         true
     }
 
     /// A person asks for a pass.
-    pub fn poke(&self, name: &str, value: &str) {
+    pub fn poke<O: Stored>(&self, name: &str, value: &str) {
+        let (mut store, key) = (self.lock(), key::<O>(name));
+        store.poke(key, value);
+    }
+
+    /// A person asks for a pass of every object.
+    pub fn poke_everything(&self, value: &str) {
         let mut store = self.lock();
-        let Some(mut object) = store.objects.get(&id(name)).cloned() else { return };
-        let annotations = object.metadata.annotations.get_or_insert_default();
-        annotations.insert(RECONCILE_REQUESTED_AT.into(), value.into());
-        store.put(id(name), object);
+        let keys: Vec<Key> = store.objects.keys().cloned().collect();
+        keys.into_iter().for_each(|key| store.poke(key, value));
     }
 
     /// A person deletes it. The API server bumps the generation when it sets the deletionTimestamp.
-    pub fn delete(&self, name: &str) -> bool {
-        let mut store = self.lock();
-        let Some(mut object) = store.objects.get(&id(name)).cloned() else { return false };
-        if object.metadata.deletion_timestamp.is_some() {
+    pub fn delete<O: Stored>(&self, name: &str) -> bool {
+        let (mut store, key) = (self.lock(), key::<O>(name));
+        let Some(mut object) = store.objects.get(&key).cloned() else { return false };
+        if meta(&object).deletion_timestamp.is_some() {
             return true;
         }
         let second = Timestamp::from_second((self.clock)().as_second()).unwrap();
-        object.metadata.deletion_timestamp = Some(Time(second));
-        object.metadata.generation = object.metadata.generation.map(|g| g + 1);
-        store.put(id(name), object);
-        store.collect(&id(name));
+        object["metadata"]["deletionTimestamp"] = json!(Time(second));
+        next_generation(&mut object);
+        store.put(key.clone(), object);
+        store.collect(&key);
         true
     }
 
+    /// A person writes a key of a Secret or ConfigMap, or takes it away: [`KeyFound::Absent`].
+    #[allow(dead_code)]
+    pub fn put_key(&self, key: KeyRef, found: KeyFound) {
+        self.lock().keys.insert(key, found);
+    }
+
     /// Somebody takes the finalizers off and deletes it.
-    pub fn force_delete(&self, name: &str) {
-        let mut store = self.lock();
-        if store.objects.remove(&id(name)).is_some() {
-            store.tell(Sight::Gone(id(name)));
+    pub fn force_delete<O: Stored>(&self, name: &str) {
+        let (mut store, key) = (self.lock(), key::<O>(name));
+        if store.objects.remove(&key).is_some() {
+            store.tell(&key.kind, &Sight::Gone(key.id.clone()));
         }
     }
 
@@ -213,61 +275,88 @@ impl Cluster {
     }
 
     /// What the API server does with one request, at one instant.
-    fn act(&self, effect: KubeEffect<FleetKind>) -> Result<Option<Arc<Fleet>>, KubeError> {
+    fn act<K: Kind>(&self, effect: KubeEffect<K>) -> Result<Option<Arc<K::Object>>, KubeError> {
         let mut store = self.lock();
+        let kind = kind::<K::Object>();
         let what = match &effect {
-            KubeEffect::Read(id) => return Ok(store.objects.get(id).cloned().map(Arc::new)),
+            KubeEffect::Read(id) => {
+                let key = Key { kind, id: id.clone() };
+                return Ok(store.objects.get(&key).map(|object| Arc::new(typed(object))));
+            }
             KubeEffect::Guard(_) => "guard",
             KubeEffect::Report(..) => "report",
             KubeEffect::Release(_) => "release",
         };
-        let (given, change): (_, Change) = match effect {
+        let finalizers = |given: &K::Object| given.meta().finalizers.clone().unwrap_or_default();
+        let (given, change): (Arc<K::Object>, Box<dyn FnOnce(&mut Value)>) = match effect {
             KubeEffect::Read(_) => unreachable!(),
             KubeEffect::Guard(given) => {
-                if given.metadata.deletion_timestamp.is_some() {
+                if given.meta().deletion_timestamp.is_some() {
                     return Err(KubeError::Refused(
                         "no new finalizers can be added if the object is being deleted".into(),
                     ));
                 }
-                let finalizers = given.metadata.finalizers.clone().unwrap_or_default();
-                let all = finalizers.into_iter().chain([FINALIZER.to_owned()]).collect();
-                (given, Box::new(move |object| object.metadata.finalizers = Some(all)))
+                let mut all = finalizers(&given);
+                all.push(FINALIZER.to_owned());
+                (given, Box::new(move |object| object["metadata"]["finalizers"] = json!(all)))
             }
             KubeEffect::Release(given) => {
-                let finalizers = given.metadata.finalizers.clone().unwrap_or_default();
-                let rest = finalizers.into_iter().filter(|f| f != FINALIZER).collect();
-                (given, Box::new(move |object| object.metadata.finalizers = Some(rest)))
+                let mut rest = finalizers(&given);
+                rest.retain(|finalizer| finalizer != FINALIZER);
+                (given, Box::new(move |object| object["metadata"]["finalizers"] = json!(rest)))
             }
             KubeEffect::Report(given, status) => {
-                // Through JSON and back, as over the wire: what a status loses there must not be missed.
-                let wire = serde_json::to_value(&*status).unwrap();
-                let status = serde_json::from_value(wire).unwrap();
-                (given, Box::new(move |object| object.status = Some(status)))
+                let status = serde_json::to_value(&*status).unwrap();
+                (given, Box::new(move |object| object["status"] = status))
             }
         };
-        let id = Id::of(given.as_ref());
-        let Some(held) = store.objects.get(&id).cloned() else { return Err(KubeError::Gone) };
-        if held.metadata.uid != given.metadata.uid || held.metadata.resource_version != given.metadata.resource_version
-        {
+        let key = Key { kind, id: Id::of(given.as_ref()) };
+        let Some(held) = store.objects.get(&key).cloned() else { return Err(KubeError::Gone) };
+        let (is, was) = (meta(&held), given.meta());
+        if is.uid != was.uid || is.resource_version != was.resource_version {
             return Err(KubeError::Conflict);
         }
         let mut object = held.clone();
         change(&mut object);
         // A write that changes nothing makes no new version.
         if object != held {
-            let counts = object
-                .status
-                .clone()
-                .zip(held.status.clone())
-                .is_some_and(|(new, old)| new != old && new.with_counts_of(&old) == old);
-            let what = if counts { "counts" } else { what };
-            store.writes.push(KubeWrite { at: (self.clock)(), by: self.writer, what, id: id.clone() });
-            store.put(id.clone(), object);
+            let what = if counts_only::<K>(&typed(&object), &typed(&held)) { "counts" } else { what };
+            let (kind, id) = (key.kind.clone(), key.id.clone());
+            store.writes.push(KubeWrite { at: (self.clock)(), by: self.writer, what, kind, id });
+            store.put(key.clone(), object);
         }
-        let now = store.objects.get(&id).cloned();
-        store.collect(&id);
-        Ok(now.map(Arc::new))
+        let now = store.objects.get(&key).map(|object| Arc::new(typed(object)));
+        store.collect(&key);
+        Ok(now)
     }
+}
+
+/// An object from the wire. What its type does not know, or lost on the way there, is missed here.
+fn typed<O: DeserializeOwned>(object: &Value) -> O {
+    serde_json::from_value(object.clone()).unwrap()
+}
+
+fn meta(object: &Value) -> ObjectMeta {
+    typed(&object["metadata"])
+}
+
+fn kind<O: Stored>() -> String {
+    O::kind(&()).into_owned()
+}
+
+fn key<O: Stored>(name: &str) -> Key {
+    Key { kind: kind::<O>(), id: id(name) }
+}
+
+fn next_generation(object: &mut Value) {
+    let next = meta(object).generation.unwrap_or_default() + 1;
+    object["metadata"]["generation"] = json!(next);
+}
+
+/// Whether two versions of an object differ in nothing but the counts of their status.
+fn counts_only<K: Kind>(new: &K::Object, old: &K::Object) -> bool {
+    let statuses = new.status().cloned().zip(old.status().cloned());
+    statuses.is_some_and(|(new, old)| new != old && new.with_counts_of(&old) == old)
 }
 
 impl Default for Store {
@@ -287,30 +376,35 @@ impl Default for Store {
 }
 
 impl Store {
-    /// Keeps a new version and tells the watches; false if the name was new before this.
-    fn put(&mut self, id: Id, mut object: Fleet) -> bool {
+    /// Keeps a new version and tells the watches; false if the name was taken before this.
+    fn put(&mut self, key: Key, mut object: Value) -> bool {
         self.version += 1;
-        object.metadata.resource_version = Some(self.version.to_string());
-        self.tell(Sight::There(Arc::new(object.clone())));
-        self.objects.insert(id, object).is_none()
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.tell(&key.kind, &Sight::There(Arc::new(object.clone())));
+        self.objects.insert(key, object).is_none()
+    }
+
+    fn poke(&mut self, key: Key, value: &str) {
+        let Some(mut object) = self.objects.get(&key).cloned() else { return };
+        object["metadata"]["annotations"][RECONCILE_REQUESTED_AT] = json!(value);
+        self.put(key, object);
     }
 
     /// A deleted object without finalizers goes.
-    fn collect(&mut self, id: &Id) {
-        let gone = self.objects.get(id).is_some_and(|object| {
-            object.metadata.deletion_timestamp.is_some()
-                && object.metadata.finalizers.as_ref().is_none_or(Vec::is_empty)
+    fn collect(&mut self, key: &Key) {
+        let gone = self.objects.get(key).map(meta).is_some_and(|meta| {
+            meta.deletion_timestamp.is_some() && meta.finalizers.as_ref().is_none_or(Vec::is_empty)
         });
         if gone {
-            self.objects.remove(id);
+            self.objects.remove(key);
             self.version += 1;
-            self.tell(Sight::Gone(id.clone()));
+            self.tell(&key.kind, &Sight::Gone(key.id.clone()));
         }
     }
 
-    fn tell(&mut self, sight: Sight<Fleet>) {
+    fn tell(&mut self, kind: &str, sight: &Sight<Value>) {
         let at = Instant::now() + self.watch_lag;
-        self.watches.retain(|watch| watch.send((at, sight.clone())).is_ok());
+        self.watches.retain(|watch| watch.kind != kind || watch.tells.send((at, sight.clone())).is_ok());
     }
 
     fn fault(&mut self) -> Option<KubeFaultEffect> {
@@ -321,8 +415,8 @@ impl Store {
     }
 }
 
-impl KubePort<FleetKind> for Cluster {
-    async fn perform(&self, effect: KubeEffect<FleetKind>) -> Result<Option<Arc<Fleet>>, KubeError> {
+impl<K: Kind> KubePort<K> for Cluster {
+    async fn perform(&self, effect: KubeEffect<K>) -> Result<Option<Arc<K::Object>>, KubeError> {
         let fault = if effect.mutating() { self.lock().fault() } else { None };
         sleep(WAY).await;
         let unavailable = |text: &str| Err(KubeError::Unavailable(text.into()));
@@ -347,7 +441,7 @@ impl KubePort<FleetKind> for Cluster {
 
     async fn read_key(&self, namespace: &str, key: &KeyRef) -> KeyFound {
         sleep(WAY).await;
-        let found = self.lock().keys.get(&(namespace.to_owned(), key.clone())).cloned();
+        let found = self.lock().keys.get(key).filter(|_| namespace == NAMESPACE).cloned();
         sleep(WAY).await;
         found.unwrap_or(KeyFound::Absent)
     }
@@ -356,7 +450,7 @@ impl KubePort<FleetKind> for Cluster {
     async fn write_secret(
         &self,
         _: &str,
-        _: Option<&Fleet>,
+        _: Option<&K::Object>,
         _: &SecretWrite,
     ) -> Result<Option<SecretFacts>, SecretError> {
         Err(SecretError::unavailable("no object here keeps a Secret"))

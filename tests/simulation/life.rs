@@ -1,78 +1,93 @@
-//! A Fleet's life, as people and AWS make it; and the same life with a crash at every effect.
+//! The machinery of lives: a life is told once without trouble, then lived again with a stop at every effect.
+//!
+//! A kind joins with a [`Story`] in `lives/` and its line in [`super::lives::ALL`].
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use simulator::{AuthenticationType, Settings, Timings};
+use simulator::{Settings, Timings};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use windlass::api::AdoptionPolicy;
-use windlass::api::fleet::PowerPeriod;
 use windlass::engine::EngineSettings;
 use windlass::engine::stage::Stage;
 
-use super::bench::{Bench, Crash, Holder, Position, Process, Saved, histories, history, spec};
+use super::bench::{Bench, Crash, Holder, Position, Process, Saved, histories, history, in_aws};
+use super::lives;
 
-/// What happens in a part of the life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Step {
-    Create,
-    DisplayNameWhileRunning,
-    InstanceTypeUnderASession,
-    TheSessionEnds,
-    PowerSchedule,
-    TheScheduleStopsIt,
-    TheScheduleStartsIt,
-    SomebodyEditsItInAws,
-    TagsAndLessCapacity,
-    Adopt,
-    DeleteWhileAssociated,
-    TheStackLetsGo,
+/// The life of an object, and of those that it rests on, as people and AWS make it.
+pub struct Story {
+    /// The kind whose life it is.
+    pub kind: &'static str,
+    /// How long AWS takes.
+    pub timings: fn() -> Timings,
+    /// What happens.
+    pub steps: &'static [Step],
+    /// Members of objects and of AWS's resources that differ from run to run: ids and addresses that AWS makes up. Times and
+    /// versions are known already.
+    pub made_up: &'static [&'static str],
+    /// The reasons that a person may read when AWS refuses an operation for good with a code.
+    pub reasons: fn(operation: &str, code: &str) -> &'static [&'static str],
+    /// Where a lasting refusal of an operation is no trouble (step, operation), since the operator does without it.
+    pub does_without: &'static [(&'static str, &'static str)],
+    /// What is wrong with AWS while it refuses an operation for good: a refused update takes nothing away from users.
+    pub refused: fn(operation: &str, bench: &Bench) -> Vec<String>,
+    /// Its parts, once they were lived without trouble: `OnceLock::new()`.
+    pub parts: OnceLock<Vec<Part>>,
+}
+
+/// One step of a life.
+pub struct Step {
+    pub name: &'static str,
+    /// How long it lasts. What it sets off is over before its end, also after a crash.
+    pub seconds: u64,
+    /// What AWS has by then that nobody knows of yet; made before the operator is started.
+    pub before: Option<fn(&Bench) -> BoxFuture<'_, ()>>,
+    /// What people and AWS do.
+    pub begin: fn(&Bench),
+    /// How it ends.
+    pub ends: Ends,
+}
+
+/// How a step ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// Everything is settled, and stays so for more than three resyncs.
+    Settled,
+    /// Something is waited for.
+    Waiting,
+    /// A schedule goes on: trouble has no more time than the step.
+    ByTheClock,
 }
 
 impl Step {
-    /// All of them, with how many seconds each lasts. What a step sets off is over before its end, also after a crash.
-    pub const ALL: [(Self, u64); 12] = [
-        (Self::Create, 150),
-        (Self::DisplayNameWhileRunning, 90),
-        (Self::InstanceTypeUnderASession, 40),
-        (Self::TheSessionEnds, 170),
-        // 08:07:30
-        (Self::PowerSchedule, 120),
-        (Self::TheScheduleStopsIt, 390),
-        // 08:16
-        (Self::TheScheduleStartsIt, 150),
-        (Self::SomebodyEditsItInAws, 180),
-        (Self::TagsAndLessCapacity, 150),
-        (Self::Adopt, 150),
-        (Self::DeleteWhileAssociated, 45),
-        (Self::TheStackLetsGo, 180),
-    ];
-
-    /// Whether a schedule ends it.
-    pub fn waits_for_the_clock(self) -> bool {
-        matches!(self, Self::PowerSchedule | Self::TheScheduleStopsIt)
+    /// A step after which everything is settled.
+    pub const fn settles(name: &'static str, seconds: u64, begin: fn(&Bench)) -> Self {
+        Self { name, seconds, before: None, begin, ends: Ends::Settled }
     }
 
-    /// Whether everything is settled after it, and stays so for more than three resyncs.
-    pub fn rests(self) -> bool {
-        match self {
-            // Something is waited for, or the schedule goes on.
-            Self::InstanceTypeUnderASession
-            | Self::PowerSchedule
-            | Self::TheScheduleStopsIt
-            | Self::DeleteWhileAssociated => false,
-            Self::Create
-            | Self::DisplayNameWhileRunning
-            | Self::TheSessionEnds
-            | Self::TheScheduleStartsIt
-            | Self::SomebodyEditsItInAws
-            | Self::TagsAndLessCapacity
-            | Self::Adopt
-            | Self::TheStackLetsGo => true,
-        }
+    /// A step after which something is waited for.
+    pub const fn waits(name: &'static str, seconds: u64, begin: fn(&Bench)) -> Self {
+        Self { name, seconds, before: None, begin, ends: Ends::Waiting }
+    }
+
+    /// A step that a schedule ends.
+    pub const fn by_the_clock(name: &'static str, seconds: u64, begin: fn(&Bench)) -> Self {
+        Self { name, seconds, before: None, begin, ends: Ends::ByTheClock }
+    }
+
+    /// The same step, before which somebody else makes something in AWS.
+    pub const fn after(self, before: fn(&Bench) -> BoxFuture<'_, ()>) -> Self {
+        Self { before: Some(before), ..self }
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
     }
 }
 
@@ -85,6 +100,7 @@ const WARM: Duration = Duration::from_secs(5);
 
 /// A life under way.
 pub struct Life {
+    story: &'static Story,
     pub bench: Bench,
     process: Option<Process>,
     crashed: Arc<Notify>,
@@ -97,7 +113,7 @@ pub struct Life {
 /// What there is at the end of a step, without times and versions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scene {
-    pub step: Step,
+    pub step: &'static str,
     pub aws: Value,
     pub kube: Value,
     /// Writes in the last seconds of the step: none.
@@ -105,21 +121,14 @@ pub struct Scene {
 }
 
 impl Life {
-    pub fn new() -> Self {
-        let seconds = Duration::from_secs;
-        let timings = Timings {
-            start_fleet: seconds(10),
-            stop_fleet: seconds(6),
-            scale: seconds(8),
-            scale_in: seconds(4),
-            ..Timings::default()
-        };
+    fn new(story: &'static Story) -> Self {
         let engine = EngineSettings { resync: RESYNC, urgent_workers: 1, workers: 2, ..EngineSettings::default() };
-        Self::at(Bench::new(Settings { timings, ..Settings::default() }, engine), Duration::ZERO)
+        let settings = Settings { timings: (story.timings)(), ..Settings::default() };
+        Self::at(story, Bench::new(settings, engine), Duration::ZERO)
     }
 
-    fn at(bench: Bench, end: Duration) -> Self {
-        Self { bench, process: None, crashed: Arc::default(), away: Duration::from_secs(1), end }
+    fn at(story: &'static Story, bench: Bench, end: Duration) -> Self {
+        Self { story, bench, process: None, crashed: Arc::default(), away: Duration::from_secs(1), end }
     }
 
     /// Starts the operator. When `crashed` says so it dies, and another is started.
@@ -133,10 +142,10 @@ impl Life {
     }
 
     /// Lives one step, and tells what there is after it.
-    pub async fn step(&mut self, step: Step, seconds: u64) -> Scene {
+    pub async fn step(&mut self, step: &'static Step) -> Scene {
         self.until(self.bench.at(self.end + WARM)).await;
-        self.begin(step);
-        self.end += Duration::from_secs(seconds);
+        (step.begin)(&self.bench);
+        self.end += Duration::from_secs(step.seconds);
         self.until(self.bench.at(self.end)).await;
         self.scene(step, QUIET)
     }
@@ -153,59 +162,10 @@ impl Life {
     }
 
     /// So much longer, in which nothing may be written.
-    pub async fn more(&mut self, step: Step, longer: Duration) -> Scene {
+    pub async fn more(&mut self, step: &'static Step, longer: Duration) -> Scene {
         self.end += longer;
         self.until(self.bench.at(self.end)).await;
         self.scene(step, longer)
-    }
-
-    fn begin(&mut self, step: Step) {
-        let (world, cluster) = (&self.bench.world, &self.bench.cluster);
-        match step {
-            Step::Create => cluster.create("life", spec()),
-            Step::DisplayNameWhileRunning => {
-                cluster.edit("life", |spec| spec.settings.display_name = Some("Design".into()));
-            }
-            Step::InstanceTypeUnderASession => {
-                assert!(world.associate("life", "desk"));
-                world.open_session("desk", "life", "alice", AuthenticationType::Saml).unwrap();
-                cluster.edit("life", |spec| spec.settings.instance_type = Some("stream.standard.large".into()));
-            }
-            Step::TheSessionEnds => {
-                let fleets = world.fleets();
-                assert!(world.end_session(&fleets[0].sessions[0].id));
-            }
-            Step::PowerSchedule => {
-                let period = PowerPeriod {
-                    name: "day".into(),
-                    stop: "10 8 * * *".into(),
-                    start: "17 8 * * *".into(),
-                    time_zone: None,
-                };
-                cluster.edit("life", |spec| spec.power_schedule = Some(vec![period]));
-            }
-            Step::SomebodyEditsItInAws => {
-                assert!(world.edit_fleet("life", |fleet| {
-                    fleet.settings.display_name = Some("Hacked".into());
-                    fleet.desired_instances = 1;
-                }));
-            }
-            Step::TagsAndLessCapacity => {
-                cluster.edit("life", |spec| {
-                    spec.common.tags = Some([("team".to_owned(), "a".to_owned())].into());
-                    spec.settings.compute_capacity.as_mut().unwrap().desired_instances = Some(1);
-                });
-            }
-            Step::Adopt => {
-                let mut adopted = spec();
-                adopted.common.adoption_policy = Some(AdoptionPolicy::IfExists);
-                adopted.common.tags = Some([("team".to_owned(), "b".to_owned())].into());
-                cluster.create("found", adopted);
-            }
-            Step::DeleteWhileAssociated => assert!(cluster.delete("life")),
-            Step::TheStackLetsGo => assert!(world.disassociate("life", "desk")),
-            Step::TheScheduleStopsIt | Step::TheScheduleStartsIt => {}
-        }
     }
 
     async fn until(&mut self, at: Instant) {
@@ -221,7 +181,7 @@ impl Life {
         }
     }
 
-    fn scene(&self, step: Step, quiet: Duration) -> Scene {
+    fn scene(&self, step: &'static Step, quiet: Duration) -> Scene {
         let since = self.bench.now() - quiet;
         let kube = self
             .bench
@@ -231,10 +191,11 @@ impl Life {
             .filter(|w| w.at > since && w.what != "counts")
             .map(|w| format!("{w:?}"));
         let aws = self.bench.aws_writes().into_iter().filter(|w| w.at > since).map(|w| format!("{w:?}"));
+        let made_up = self.story.made_up;
         Scene {
-            step,
-            aws: scrubbed(serde_json::to_value(self.bench.world.fleets()).unwrap()),
-            kube: scrubbed(serde_json::to_value(self.bench.cluster.objects()).unwrap()),
+            step: step.name,
+            aws: scrubbed(in_aws(&self.bench.world), made_up),
+            kube: scrubbed(json!(self.bench.cluster.everything()), made_up),
             unrest: kube.chain(aws).collect(),
         }
     }
@@ -242,21 +203,23 @@ impl Life {
 
 /// Without what differs from run to run: times (but those that a schedule says), versions, ids that AWS makes up, and that
 /// somebody asked for a pass.
-fn scrubbed(value: Value) -> Value {
+fn scrubbed(value: Value, made_up: &[&str]) -> Value {
     match value {
         Value::Object(members) => {
             let kept = members.into_iter().filter(|(key, _)| {
-                !["resourceVersion", "id", "annotations", "lastHandledReconcileAt"].contains(&key.as_str())
+                let key = key.as_str();
+                !["resourceVersion", "id", "annotations", "lastHandledReconcileAt"].contains(&key)
+                    && !made_up.contains(&key)
             });
             kept.map(|(key, value)| match key.as_str() {
                 "nextTransition" => (key, value),
                 // AWS's counts in a status may be up to five minutes old.
                 "capacity" if value.get("desired").is_some() => (key, json!({ "desired": value["desired"] })),
-                _ => (key, scrubbed(value)),
+                _ => (key, scrubbed(value, made_up)),
             })
             .collect()
         }
-        Value::Array(items) => items.into_iter().map(scrubbed).collect(),
+        Value::Array(items) => items.into_iter().map(|item| scrubbed(item, made_up)).collect(),
         Value::String(text) if text.parse::<jiff::Timestamp>().is_ok() => json!("some time"),
         other => other,
     }
@@ -264,9 +227,9 @@ fn scrubbed(value: Value) -> Value {
 
 /// How a scene differs from the wanted one, line by line.
 pub fn difference(seen: &Scene, wanted: &Scene) -> Vec<String> {
-    let mut lines: Vec<String> = seen.unrest.iter().map(|write| format!("{:?}: unrest: {write}", seen.step)).collect();
-    compare(&format!("{:?}: aws", seen.step), &seen.aws, &wanted.aws, &mut lines);
-    compare(&format!("{:?}: kube", seen.step), &seen.kube, &wanted.kube, &mut lines);
+    let mut lines: Vec<String> = seen.unrest.iter().map(|write| format!("{}: unrest: {write}", seen.step)).collect();
+    compare(&format!("{}: aws", seen.step), &seen.aws, &wanted.aws, &mut lines);
+    compare(&format!("{}: kube", seen.step), &seen.kube, &wanted.kube, &mut lines);
     lines
 }
 
@@ -292,8 +255,8 @@ fn compare(path: &str, seen: &Value, wanted: &Value, lines: &mut Vec<String>) {
 /// A step, where it begins, and how it ends when all goes well.
 #[derive(Clone)]
 pub struct Part {
-    pub step: Step,
-    pub seconds: u64,
+    pub story: &'static Story,
+    pub step: &'static Step,
     begins: Duration,
     before: Saved,
     pub scene: Scene,
@@ -312,7 +275,7 @@ impl Part {
 
     /// A life that is about to live this part.
     pub fn begin(&self) -> Life {
-        Life::at(Bench::from(&self.before), self.begins)
+        Life::at(self.story, Bench::from(&self.before), self.begins)
     }
 
     /// Lives this part, calls `lived`, and rests if there is nothing more to do; what is wrong with it. What takes longer
@@ -325,15 +288,18 @@ impl Part {
     ) -> Vec<String> {
         let mut life = self.begin();
         prepare(&mut life);
-        let seen = life.step(self.step, self.seconds).await;
+        let seen = life.step(self.step).await;
         let mut wrong = difference(&seen, &self.scene);
-        let patience = if self.step.waits_for_the_clock() { Duration::ZERO } else { patience };
+        let patience = match self.step.ends {
+            Ends::ByTheClock => Duration::ZERO,
+            Ends::Settled | Ends::Waiting => patience,
+        };
         let latest = life.end + patience;
         while !wrong.is_empty() && life.end < latest {
             wrong = difference(&life.more(self.step, QUIET).await, &self.scene);
         }
         lived(&life);
-        if self.step.rests() {
+        if self.step.ends == Ends::Settled {
             let rested = life.more(self.step, RESYNC * 3).await;
             wrong.extend(difference(&rested, &self.scene));
         }
@@ -342,52 +308,58 @@ impl Part {
     }
 }
 
-/// The life without trouble, part by part.
-pub fn parts() -> &'static [Part] {
-    static PARTS: OnceLock<Vec<Part>> = OnceLock::new();
-    PARTS.get_or_init(|| {
-        let whole: Vec<(Step, u64, Duration, Saved, Scene)> = history(async || {
-            let mut life = Life::new();
+impl Story {
+    /// The life without trouble, part by part.
+    pub fn parts(&'static self) -> &'static [Part] {
+        self.parts.get_or_init(|| self.without_trouble().into_iter().map(Part::with_an_operator_of_its_own).collect())
+    }
+
+    fn without_trouble(&'static self) -> Vec<Part> {
+        history(async move || {
+            let mut life = Life::new(self);
             life.start(Stage::unwatched(), Arc::default());
-            let mut whole = Vec::new();
-            for (step, seconds) in Step::ALL {
-                if step == Step::Adopt {
-                    life.bench.create_by_hand("found", "stream.standard.small").await;
+            let mut parts: Vec<Part> = Vec::new();
+            for step in self.steps {
+                if let Some(before) = step.before {
+                    before(&life.bench).await;
                 }
                 let (begins, before) = (life.end, life.bench.save());
-                let scene = life.step(step, seconds).await;
+                let scene = life.step(step).await;
                 assert_eq!((&scene.unrest, life.bench.world.violations()), (&Vec::new(), Vec::new()), "{step:?}");
-                whole.push((step, seconds, begins, before, scene));
+                let (effects, requests) = (Vec::new(), Vec::new());
+                parts.push(Part { story: self, step, begins, before, scene, effects, requests, mutations: 0 });
             }
-            let rested = life.more(Step::TheStackLetsGo, RESYNC * 3).await;
-            assert_eq!(Some(&rested), whole.last().map(|(.., scene)| scene));
-            whole
+            let last = parts.last().unwrap();
+            let rested = life.more(last.step, RESYNC * 3).await;
+            assert_eq!(rested, last.scene);
+            parts
+        })
+    }
+}
+
+impl Part {
+    /// This part, with what an operator does that is started just before it.
+    fn with_an_operator_of_its_own(self) -> Self {
+        let step = self.step;
+        let (part, wrong) = history(async move || {
+            let (crash, stage) = Crash::nowhere();
+            let mut part = self.clone();
+            let lived = |life: &Life| {
+                part.requests = life.bench.requests();
+                part.mutations = life.bench.cluster.mutations();
+                part.effects = crash.effects.lock().unwrap().clone();
+            };
+            let wrong = self.live(Duration::ZERO, |life| life.start(stage, crash.crashed), lived).await;
+            (part, wrong)
         });
-        let alone = |(step, seconds, begins, before, scene): (Step, u64, Duration, Saved, Scene)| {
-            let part =
-                Part { step, seconds, begins, before, scene, effects: Vec::new(), requests: Vec::new(), mutations: 0 };
-            let run = part.clone();
-            let (part, wrong) = history(async move || {
-                let (crash, stage) = Crash::nowhere();
-                let mut part = run.clone();
-                let wrong = run
-                    .live(
-                        Duration::ZERO,
-                        |life| life.start(stage, crash.crashed),
-                        |life| {
-                            part.requests = life.bench.requests();
-                            part.mutations = life.bench.cluster.mutations();
-                            part.effects = crash.effects.lock().unwrap().clone();
-                        },
-                    )
-                    .await;
-                (part, wrong)
-            });
-            assert_eq!(wrong, Vec::<String>::new(), "{step:?} with an operator started just before it");
-            part
-        };
-        whole.into_iter().map(alone).collect()
-    })
+        assert_eq!(wrong, Vec::<String>::new(), "{step:?} with an operator started just before it");
+        part
+    }
+}
+
+/// Every part of every life.
+pub fn parts() -> impl Iterator<Item = &'static Part> {
+    lives::ALL.iter().flat_map(|story| story.parts())
 }
 
 /// Says how many runs recovered, and fails with what is wrong with the others.
@@ -401,109 +373,96 @@ pub fn report<I>(title: &str, results: Vec<(I, Vec<String>)>, name: impl Fn(&I) 
     assert!(failed.is_empty(), "{} failed\n{}", failed.len(), failed.join("\n"));
 }
 
-/// Every effect of every part, by its number.
-fn effects() -> Vec<(&'static Part, u64)> {
-    parts().iter().flat_map(|part| (1..).zip(&part.effects).map(move |(number, _)| (part, number))).collect()
+/// Every effect of every part of a life, by its number.
+fn effects(story: &'static Story) -> Vec<(&'static Part, u64)> {
+    story.parts().iter().flat_map(|part| (1..).zip(&part.effects).map(move |(number, _)| (part, number))).collect()
 }
 
 /// Those that change something.
-fn mutations() -> Vec<(&'static Part, u64)> {
-    let mut all = effects();
+fn mutations(story: &'static Story) -> Vec<(&'static Part, u64)> {
+    let mut all = effects(story);
     all.retain(|(part, number)| !["aws observe", "kube read"].contains(&part.effect(*number)));
     all
 }
 
 #[test]
 fn a_crash_at_any_effect_ends_as_if_there_had_been_none() {
-    let positions = [Position::Before, Position::Unanswered, Position::After];
-    let effects = effects();
-    let count = effects.len();
-    let runs = effects.into_iter().flat_map(|effect| positions.map(|position| (effect, position))).collect();
-    let results = histories(runs, |((part, number), position)| {
-        let (part, number, position) = (*part, *number, *position);
-        history(async move || {
-            let (crash, stage) = Crash::at(number, position);
-            part.live(Duration::ZERO, |life| life.start(stage, crash.crashed), |_| {}).await
-        })
-    });
-    report(&format!("crash table: {count} effects x 3 positions"), results, |((part, number), position)| {
-        format!("{:?} {position:?} effect {number} ({})", part.step, part.effect(*number))
-    });
+    for story in lives::ALL {
+        let positions = [Position::Before, Position::Unanswered, Position::After];
+        let effects = effects(story);
+        let count = effects.len();
+        let runs = effects.into_iter().flat_map(|effect| positions.map(|position| (effect, position))).collect();
+        let results = histories(runs, |((part, number), position)| {
+            let (part, number, position) = (*part, *number, *position);
+            history(async move || {
+                let (crash, stage) = Crash::at(number, position);
+                part.live(Duration::ZERO, |life| life.start(stage, crash.crashed), |_| {}).await
+            })
+        });
+        let title = format!("crash table: {}: {count} effects x 3 positions", story.kind);
+        report(&title, results, |((part, number), position)| {
+            format!("{:?} {position:?} effect {number} ({})", part.step, part.effect(*number))
+        });
+    }
 }
 
 #[test]
 fn a_request_that_arrives_after_its_sender_has_died_does_no_harm() {
-    let results = histories(mutations(), |(part, number)| {
-        let (part, number) = (*part, *number);
-        history(async move || {
-            let (crash, stage) = Crash::at(number, Position::OnTheWire);
-            let prepare = |life: &mut Life| {
-                // The next one is there before the request has arrived.
-                life.away = Duration::ZERO;
-                life.start(stage, crash.crashed);
-            };
-            part.live(Duration::ZERO, prepare, |_| {}).await
-        })
-    });
-    report("late requests", results, |(part, number)| {
-        format!("{:?} effect {number} ({})", part.step, part.effect(*number))
-    });
+    for story in lives::ALL {
+        let results = histories(mutations(story), |(part, number)| {
+            let (part, number) = (*part, *number);
+            history(async move || {
+                let (crash, stage) = Crash::at(number, Position::OnTheWire);
+                let prepare = |life: &mut Life| {
+                    // The next one is there before the request has arrived.
+                    life.away = Duration::ZERO;
+                    life.start(stage, crash.crashed);
+                };
+                part.live(Duration::ZERO, prepare, |_| {}).await
+            })
+        });
+        report(&format!("late requests: {}", story.kind), results, |(part, number)| {
+            format!("{:?} effect {number} ({})", part.step, part.effect(*number))
+        });
+    }
 }
 
 #[test]
 fn who_loses_the_lease_writes_nothing_more_and_who_regains_it_goes_on() {
-    let mut runs = mutations();
-    runs.retain(|(part, _)| !part.step.waits_for_the_clock());
-    let results = histories(runs, |(part, number)| {
-        let (part, number) = (*part, *number);
-        history(async move || {
-            let (reached, stage) = Crash::losing_the_lease(number);
-            let mut life = part.begin();
-            life.start(stage, Arc::default());
-            let lease = life.lease();
-            let loses = tokio::spawn({
-                let lease = lease.clone();
-                async move {
-                    reached.notified().await;
-                    lease.lose();
+    for story in lives::ALL {
+        let mut runs = mutations(story);
+        runs.retain(|(part, _)| part.step.ends != Ends::ByTheClock);
+        let results = histories(runs, |(part, number)| {
+            let (part, number) = (*part, *number);
+            history(async move || {
+                let (reached, stage) = Crash::losing_the_lease(number);
+                let mut life = part.begin();
+                life.start(stage, Arc::default());
+                let lease = life.lease();
+                let loses = tokio::spawn({
+                    let lease = lease.clone();
+                    async move {
+                        reached.notified().await;
+                        lease.lose();
+                    }
+                });
+                life.step(part.step).await;
+                let mut wrong = Vec::new();
+                if !loses.is_finished() {
+                    wrong.push("the lease was never lost".into());
                 }
-            });
-            life.step(part.step, part.seconds).await;
-            let mut wrong = Vec::new();
-            if !loses.is_finished() {
-                wrong.push("the lease was never lost".into());
-            }
-            let idle = lease.written_since_lost(&life.bench);
-            if idle > 0 {
-                wrong.push(format!("{idle} writes after the lease was lost"));
-            }
-            lease.take();
-            wrong.extend(life.until_it_is(part, Duration::from_secs(100)).await);
-            wrong.extend(life.bench.world.violations().iter().map(ToString::to_string));
-            wrong
-        })
-    });
-    report("lost leases", results, |(part, number)| {
-        format!("{:?} effect {number} ({})", part.step, part.effect(*number))
-    });
-}
-
-#[test]
-fn who_has_just_taken_the_lease_believes_no_absence_that_is_older() {
-    let part = parts().iter().find(|part| part.step == Step::DisplayNameWhileRunning).unwrap();
-    let waited = history(async move || {
-        let mut life = part.begin();
-        life.start(Stage::unwatched(), Arc::default());
-        sleep(Duration::from_secs(5)).await;
-        life.lease().lose();
-        assert!(life.bench.world.delete_fleet_out_of_band("life"));
-        // Somebody else led meanwhile, and may have sent a create that nobody sees yet.
-        sleep(Duration::from_secs(600)).await;
-        let taken = life.bench.now();
-        life.lease().take();
-        sleep(Duration::from_secs(300)).await;
-        let created = life.bench.aws_writes().into_iter().rfind(|write| write.operation == "CreateFleet").unwrap();
-        created.at.duration_since(taken).as_secs()
-    });
-    assert!((60..90).contains(&waited), "created {waited} s after the lease was taken");
+                let idle = lease.written_since_lost(&life.bench);
+                if idle > 0 {
+                    wrong.push(format!("{idle} writes after the lease was lost"));
+                }
+                lease.take();
+                wrong.extend(life.until_it_is(part, Duration::from_secs(100)).await);
+                wrong.extend(life.bench.world.violations().iter().map(ToString::to_string));
+                wrong
+            })
+        });
+        report(&format!("lost leases: {}", story.kind), results, |(part, number)| {
+            format!("{:?} effect {number} ({})", part.step, part.effect(*number))
+        });
+    }
 }

@@ -7,4 +7,5 @@ mod engine;
 mod faults;
 mod kube;
 mod life;
+mod lives;
 mod random;

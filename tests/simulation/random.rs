@@ -13,8 +13,8 @@ use rand::{Rng, SeedableRng};
 use simulator::{AuthenticationType, Fault, FaultEffect, FleetState, FleetView, Settings, Timings};
 use tokio::time::sleep;
 
-use windlass::api::DeletionPolicy;
 use windlass::api::fleet::{DesiredState, Disruption, UpdateStrategy, WhileRunning};
+use windlass::api::{DeletionPolicy, Fleet};
 use windlass::engine::EngineSettings;
 
 use super::bench::{Bench, Freezer, Process, histories, history, spec};
@@ -170,21 +170,22 @@ impl History {
         match step {
             Step::Create => self.create(name),
             Step::Edit => self.edit(name),
-            Step::Delete if self.bench.cluster.get(name).is_none_or(|o| o.metadata.deletion_timestamp.is_some()) => {}
+            Step::Delete
+                if self.bench.cluster.get::<Fleet>(name).is_none_or(|o| o.metadata.deletion_timestamp.is_some()) => {}
             Step::Delete => {
                 let keeps = self.rng.random_bool(0.2);
-                self.bench.cluster.edit(name, |spec| {
-                    spec.common.deletion_policy = keeps.then_some(DeletionPolicy::Retain);
+                self.bench.cluster.edit(name, |fleet: &mut Fleet| {
+                    fleet.spec.common.deletion_policy = keeps.then_some(DeletionPolicy::Retain);
                 });
-                let uid = self.bench.cluster.get(name).and_then(|object| object.metadata.uid);
+                let uid = self.bench.cluster.get::<Fleet>(name).and_then(|object| object.metadata.uid);
                 for (_, may_stay) in self.uids.iter_mut().filter(|(known, _)| Some(known) == uid.as_ref()) {
                     *may_stay |= keeps;
                 }
-                self.bench.cluster.delete(name);
+                self.bench.cluster.delete::<Fleet>(name);
             }
             Step::Poke => {
                 let value = self.bench.now().to_string();
-                self.bench.cluster.poke(name, &value);
+                self.bench.cluster.poke::<Fleet>(name, &value);
             }
             Step::SessionOpens => {
                 if self.fleet(name).is_some_and(|fleet| fleet.state == FleetState::Running) {
@@ -271,16 +272,16 @@ impl History {
     }
 
     fn create(&mut self, name: &'static str) {
-        if self.bench.cluster.get(name).is_none() {
-            self.bench.cluster.create(name, spec());
-            let uid = self.bench.cluster.get(name).and_then(|object| object.metadata.uid).unwrap();
+        if self.bench.cluster.get::<Fleet>(name).is_none() {
+            self.bench.cluster.create(Fleet::new(name, spec()));
+            let uid = self.bench.cluster.get::<Fleet>(name).and_then(|object| object.metadata.uid).unwrap();
             self.uids.push((uid, false));
         }
     }
 
     fn edit(&mut self, name: &'static str) {
         let (what, n) = (self.rng.random_range(0..8), self.rng.random_range(0..3));
-        self.bench.cluster.edit(name, |spec| match what {
+        self.bench.cluster.edit(name, |Fleet { spec, .. }: &mut Fleet| match what {
             0 => spec.settings.display_name = Some(format!("Design {n}")),
             1 => {
                 let types = ["stream.standard.medium", "stream.standard.large", "stream.standard.small"];
@@ -368,7 +369,7 @@ impl History {
     fn check(&mut self) {
         let mut wrong: Vec<String> = self.bench.world.violations().iter().map(ToString::to_string).collect();
         let living: BTreeSet<String> =
-            self.bench.cluster.objects().into_iter().filter_map(|object| object.metadata.uid).collect();
+            self.bench.cluster.objects::<Fleet>().into_iter().filter_map(|object| object.metadata.uid).collect();
         let owners: Vec<String> =
             self.bench.world.fleets().into_iter().filter_map(|mut fleet| fleet.tags.remove(UID)).collect();
         for (uid, may_stay) in &self.uids {
@@ -399,7 +400,7 @@ impl History {
         }
         for name in NAMES {
             self.end_sessions(name);
-            self.bench.cluster.poke(name, "the end");
+            self.bench.cluster.poke::<Fleet>(name, "the end");
         }
         sleep(Duration::from_secs(900)).await;
         self.check();
@@ -409,7 +410,7 @@ impl History {
         let aws = self.bench.aws_writes().into_iter().filter(|w| w.at > quiet_since);
         let unrest: Vec<String> = kube.map(|w| format!("{w:?}")).chain(aws.map(|w| format!("{w:?}"))).collect();
         self.wrong.extend(unrest.into_iter().map(|write| format!("unrest at the end: {write}")));
-        for object in self.bench.cluster.objects() {
+        for object in self.bench.cluster.objects::<Fleet>() {
             let name = object.metadata.name.clone().unwrap();
             let uid = object.metadata.uid.clone().unwrap();
             let deleting = object.metadata.deletion_timestamp.is_some();
@@ -434,11 +435,11 @@ impl History {
         self.tell("everything is deleted");
         for name in NAMES {
             self.bench.world.disassociate(name, "desk");
-            self.bench.cluster.delete(name);
+            self.bench.cluster.delete::<Fleet>(name);
         }
         sleep(Duration::from_secs(600)).await;
         self.check();
-        for object in self.bench.cluster.objects() {
+        for object in self.bench.cluster.objects::<Fleet>() {
             let uid = object.metadata.uid.clone().unwrap();
             // One that was ours and lost its tags is not deleted by guess.
             if !self.stripped.contains(&uid) {

@@ -62,6 +62,7 @@ struct FaultLine {
     effect: String,
     seconds: Option<f64>,
     code: Option<String>,
+    sub_code: Option<String>,
     message: Option<String>,
     status: Option<u16>,
     keep: Option<usize>,
@@ -78,6 +79,10 @@ async fn script(Extract(world): Extract<World>, Json(line): Json<FaultLine>) -> 
         ("AppliedThenHang", Some(wait), ..) => FaultEffect::AppliedThenHang(wait),
         ("AppliedServerError", ..) => FaultEffect::AppliedServerError,
         ("AppliedHalfAnswer", ..) => FaultEffect::AppliedHalfAnswer,
+        ("Coded", _, Some(code), _) if line.sub_code.is_some() => {
+            let (sub_code, message) = (line.sub_code.unwrap_or_default(), line.message.unwrap_or_default());
+            FaultEffect::SubCoded { code, sub_code, message }
+        }
         ("Coded", _, Some(code), _) => {
             FaultEffect::Coded { code, message: line.message.unwrap_or_default(), status: line.status.unwrap_or(400) }
         }

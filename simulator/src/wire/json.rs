@@ -27,7 +27,7 @@ pub(crate) fn encode(answer: &Value) -> Vec<u8> {
 
 /// Lightsail's errors carry a `code` of their own, which the Rust SDK takes for the type.
 pub(crate) fn encode_error(refusal: &Refusal, service: Service) -> Vec<u8> {
-    let spelled = match (service, refusal.sub_code) {
+    let spelled = match (service, &refusal.sub_code) {
         (Service::Lightsail, Some(sub_code)) => {
             json!({"__type": refusal.code, "code": sub_code, "message": refusal.message})
         }

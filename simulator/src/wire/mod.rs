@@ -56,7 +56,7 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     pub(crate) status: u16,
     /// Lightsail's `code` member beside `__type`.
-    pub(crate) sub_code: Option<&'static str>,
+    pub(crate) sub_code: Option<String>,
 }
 
 impl Refusal {
@@ -69,8 +69,8 @@ impl Refusal {
         Self { code: code.to_owned(), message: message.into(), status, sub_code: None }
     }
 
-    pub(crate) fn with_sub_code(mut self, sub_code: &'static str) -> Self {
-        self.sub_code = Some(sub_code);
+    pub(crate) fn with_sub_code(mut self, sub_code: &str) -> Self {
+        self.sub_code = Some(sub_code.to_owned());
         self
     }
 

@@ -1,6 +1,7 @@
-//! AppStream 2.0 as the engine sees it: what AWS says about a fleet, and one write at a time.
+//! AppStream 2.0 as the engine sees it: what is shared by its kinds, what AWS says about a fleet, and one write at a time.
 
 use std::collections::{BTreeSet, HashMap};
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,19 +9,23 @@ use aws_sdk_appstream::Client;
 use futures::FutureExt;
 use jiff::Timestamp;
 
-use super::appstream_read::{self as read, Fleets};
+use super::appstream_list::{Listed, Pages};
+use super::appstream_read as read;
 use super::appstream_write as write;
 use super::errors::ours;
 use super::leave::AskLeave;
 use super::request::Way;
-use crate::api::{Arn, AwsName, Fleet};
+use crate::api::{Arn, AwsName, Common, Fleet};
 use crate::aws::accounts::{Accounts, ScopeError};
 use crate::aws::batch::{Clock, Shared, Snapshot, age, lock, strictly};
 use crate::aws::codes::Service;
 use crate::aws::gate::Urgency;
-use crate::aws::listing::{All, Listings};
+use crate::aws::listing::{All, Known, Listings};
 use crate::aws::{Ask, AwsError, AwsPort, Leave, Reply, Stray};
 use crate::plan::fleet::{FleetCall, FleetFacts, FleetKind, FleetLook, FleetState, ImageFacts, ImageRef, Tagged};
+use crate::plan::image_builder::BuilderFacts;
+use crate::plan::looked::{Looked, Refusal};
+use crate::plan::stack::{Joined, StackFacts};
 use crate::plan::{Call, Class, Scope};
 
 /// What nobody asked for during this time is forgotten: three times the hourly look at tags.
@@ -34,9 +39,13 @@ const IMAGE_LASTS: Duration = Duration::from_secs(60);
 pub struct AppStream {
     accounts: Arc<Accounts>,
     leave: Arc<dyn Leave>,
-    clock: Clock,
+    pub(super) clock: Clock,
     clients: Mutex<HashMap<Place, Client>>,
-    fleets: Listings<Place, FleetFacts>,
+    pub(super) fleets: Listings<Place, FleetFacts>,
+    pub(super) stacks: Listings<Place, StackFacts>,
+    pub(super) builders: Listings<Place, BuilderFacts>,
+    /// The fleets of stacks, and when they were asked for last.
+    pub(super) joined: Mutex<HashMap<(Place, AwsName), (Joined, Timestamp)>>,
     images: Shared<(Place, ImageRef), Option<ImageFacts>>,
     tags: Mutex<HashMap<(Place, Arn), RememberedTags>>,
     evicted: Mutex<Timestamp>,
@@ -44,7 +53,7 @@ pub struct AppStream {
 
 /// An account and Region.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Place {
+pub(super) struct Place {
     account: Arc<str>,
     region: Arc<str>,
 }
@@ -64,6 +73,9 @@ impl AppStream {
             leave,
             clients: Mutex::default(),
             fleets: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
+            stacks: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
+            builders: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
+            joined: Mutex::default(),
             images: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
             tags: Mutex::default(),
             evicted: Mutex::new(now),
@@ -82,16 +94,11 @@ impl AppStream {
         let place = Place::of(scope);
         // Right before a stop the counts must be as new as the sessions.
         let not_before = if looks.contains(&FleetLook::Sessions) { not_before.max((self.clock)()) } else { not_before };
-        let source = self.source(scope, urgency);
-        let mut known = self.fleets.one(&place, name.as_str(), not_before, urgency, &source).await?;
-        if known.value.is_none() && existed(object) {
-            // Pages are no snapshot: a fleet deleted meanwhile may shift another out of every page. What was there, or may
-            // have been made, is gone only when a question for its name alone says so.
-            known = self.fleets.one(&place, name.as_str(), (self.clock)(), Urgency::Urgent, &source).await?;
-        }
+        let source = self.source::<FleetFacts>(scope, urgency);
+        let known = one(&self.fleets, &place, &name, not_before, existed(object), (&source, &self.clock)).await?;
         let fleet = known.value.as_deref();
         if fleet.is_none() {
-            self.forget_tags_of(&place, &name);
+            self.forget_tags_of::<FleetFacts>(&place, &name);
         }
         let (client, way) = (&source.client, &source.way);
 
@@ -121,17 +128,19 @@ impl AppStream {
             if fleet.is_none() || !(sessions_too || looks.contains(&FleetLook::Stacks)) {
                 return Ok((None, None));
             }
-            let stacks = read::stacks(client, way, &name).await?;
-            let sessions = match sessions_too {
-                true => Some(read::sessions(client, way, &name, &stacks).await?),
-                false => None,
+            let stacks = looked(read::stacks(client, way, &name).await)?;
+            let sessions = match (&stacks, sessions_too) {
+                (Looked::Found(stacks), true) => Some(looked(read::sessions(client, way, &name, stacks).await)?),
+                // Whoever may not see the stacks cannot ask for their sessions.
+                (Looked::Refused(refusal), true) => Some(Looked::Refused(refusal.clone())),
+                (Looked::Found(_) | Looked::Refused(_), false) => None,
             };
             Ok((Some(stacks), sessions))
         };
         let applications = async {
             match fleet {
                 Some(_) if looks.contains(&FleetLook::Applications) => {
-                    read::applications(client, way, &name).await.map(Some)
+                    looked(read::applications(client, way, &name).await).map(Some)
                 }
                 _ => Ok(None),
             }
@@ -161,19 +170,45 @@ impl AppStream {
             FleetCall::Tag { arn, .. } | FleetCall::Untag { arn, .. } => self.forget_tags(&place, arn),
             // The next fleet of this name has the same ARN, and tags of its own.
             FleetCall::Create(create) => {
-                self.forget_tags_of(&place, &create.name);
+                self.forget_tags_of::<FleetFacts>(&place, &create.name);
                 wrote(&create.name, Some(result.is_ok()));
             }
             FleetCall::Delete(name) => {
-                self.forget_tags_of(&place, name);
+                self.forget_tags_of::<FleetFacts>(&place, name);
                 wrote(name, Some(false));
             }
             FleetCall::Update(patch) => wrote(&patch.name, None),
             FleetCall::Start(name) | FleetCall::Stop(name) => wrote(name, None),
             FleetCall::AssociateApplication { .. } | FleetCall::DisassociateApplication { .. } => {}
         }
-        audit(scope, call, &result);
+        audit(scope, call.operation(), write::resource(call), &result);
         result
+    }
+
+    /// Where an object of a namespace lives.
+    ///
+    /// # Errors
+    /// When it may not live where it says, or AWS does not say who we are.
+    pub(super) async fn resolve(&self, namespace: Option<&str>, common: &Common) -> Result<Scope, ScopeError> {
+        let namespace = namespace.unwrap_or_default();
+        self.accounts.resolve(namespace, common.account.as_ref(), common.region.as_ref()).await
+    }
+
+    /// The tags of resources that no object claims.
+    pub(super) async fn tagged(&self, scope: &Scope, arns: Vec<Arn>) -> Result<Vec<Stray>, AwsError> {
+        let place = Place::of(scope);
+        let (client, way) = (self.client(scope, &place), self.way(scope, Urgency::Routine));
+        let mut strays = Vec::new();
+        for arn in arns {
+            let tags = match self.read_tags(&client, &way, &place, &arn).await {
+                Ok(tagged) => tagged.tags,
+                // Deleted since it was listed.
+                Err(error) if error.code == "ResourceNotFoundException" => continue,
+                Err(error) => return Err(error),
+            };
+            strays.push(Stray { arn, tags });
+        }
+        Ok(strays)
     }
 
     /// Every fleet of a place, by a complete read that began at or after `not_before`, and when it began.
@@ -186,11 +221,11 @@ impl AppStream {
         not_before: Timestamp,
     ) -> Result<Arc<Snapshot<All<FleetFacts>>>, AwsError> {
         let place = Place::of(scope);
-        let source = self.source(scope, Urgency::Routine);
+        let source = self.source::<FleetFacts>(scope, Urgency::Routine);
         self.fleets.all(&place, not_before, &source).await
     }
 
-    async fn image(
+    pub(super) async fn image(
         &self,
         client: &Client,
         way: &Way,
@@ -207,7 +242,13 @@ impl AppStream {
         Ok(self.images.since(&key, not_before, read).await?.value.clone())
     }
 
-    async fn read_tags(&self, client: &Client, way: &Way, place: &Place, arn: &Arn) -> Result<Tagged, AwsError> {
+    pub(super) async fn read_tags(
+        &self,
+        client: &Client,
+        way: &Way,
+        place: &Place,
+        arn: &Arn,
+    ) -> Result<Tagged, AwsError> {
         let began = self.shown((self.clock)());
         let tagged = Tagged { began, tags: read::tags(client, way, arn).await? };
         let mut remembered = lock(&self.tags);
@@ -216,7 +257,7 @@ impl AppStream {
         Ok(tagged)
     }
 
-    fn remembered_tags(&self, place: &Place, arn: &Arn) -> Option<Tagged> {
+    pub(super) fn remembered_tags(&self, place: &Place, arn: &Arn) -> Option<Tagged> {
         let now = (self.clock)();
         let mut remembered = lock(&self.tags);
         let tags = remembered.get_mut(&(place.clone(), arn.clone()))?;
@@ -224,17 +265,17 @@ impl AppStream {
         Some(tags.tagged.clone())
     }
 
-    /// Another fleet under the same name has the same ARN, and other tags.
-    fn forget_tags_of(&self, place: &Place, name: &AwsName) {
-        let resource = format!("fleet/{name}");
+    /// Another resource under the same name has the same ARN, and other tags.
+    pub(super) fn forget_tags_of<T: Listed>(&self, place: &Place, name: &AwsName) {
+        let resource = format!("{}/{name}", T::RESOURCE);
         lock(&self.tags).retain(|(at, arn), _| at != place || arn.resource() != resource);
     }
 
-    fn forget_tags(&self, place: &Place, arn: &Arn) {
+    pub(super) fn forget_tags(&self, place: &Place, arn: &Arn) {
         lock(&self.tags).remove(&(place.clone(), arn.clone()));
     }
 
-    fn client(&self, scope: &Scope, place: &Place) -> Client {
+    pub(super) fn client(&self, scope: &Scope, place: &Place) -> Client {
         let mut clients = lock(&self.clients);
         if let Some(client) = clients.get(place) {
             return client.clone();
@@ -247,20 +288,20 @@ impl AppStream {
         client
     }
 
-    pub(super) fn source(&self, scope: &Scope, urgency: Urgency) -> Fleets {
-        Fleets { client: self.client(scope, &Place::of(scope)), way: self.way(scope, urgency) }
+    pub(super) fn source<T: Listed>(&self, scope: &Scope, urgency: Urgency) -> Pages<T> {
+        Pages { client: self.client(scope, &Place::of(scope)), way: self.way(scope, urgency), listed: PhantomData }
     }
 
-    fn way(&self, scope: &Scope, urgency: Urgency) -> Way {
+    pub(super) fn way(&self, scope: &Scope, urgency: Urgency) -> Way {
         Way::new(self.accounts.gate(), Service::AppStream, &scope.account, scope.region.as_str(), urgency)
     }
 
     /// A time of the strictly increasing clock as everybody else's clock shows it: never in the future.
-    fn shown(&self, time: Timestamp) -> Timestamp {
+    pub(super) fn shown(&self, time: Timestamp) -> Timestamp {
         time.min((self.accounts.clock())())
     }
 
-    fn evict(&self) {
+    pub(super) fn evict(&self) {
         let now = (self.clock)();
         {
             let mut evicted = lock(&self.evicted);
@@ -270,6 +311,9 @@ impl AppStream {
             *evicted = now;
         }
         self.fleets.evict();
+        self.stacks.evict();
+        self.builders.evict();
+        lock(&self.joined).retain(|_, (_, used)| age(*used, now) < UNUSED_AFTER);
         self.images.evict();
         lock(&self.tags).retain(|_, tags| age(tags.used, now) < UNUSED_AFTER);
     }
@@ -277,9 +321,7 @@ impl AppStream {
 
 impl AwsPort<FleetKind> for AppStream {
     async fn scope(&self, object: &Fleet) -> Result<Scope, ScopeError> {
-        let common = &object.spec.common;
-        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-        self.accounts.resolve(namespace, common.account.as_ref(), common.region.as_ref()).await
+        self.resolve(object.metadata.namespace.as_deref(), &object.spec.common).await
     }
 
     async fn observe(&self, scope: &Scope, object: &Fleet, ask: Ask<'_, FleetLook>) -> Result<FleetState, AwsError> {
@@ -293,25 +335,42 @@ impl AwsPort<FleetKind> for AppStream {
 
     async fn strays(&self, scope: &Scope, claimed: &BTreeSet<Arn>) -> Result<Vec<Stray>, AwsError> {
         let all = self.fleets(scope, (self.clock)()).await?;
-        let place = Place::of(scope);
-        let (client, way) = (self.client(scope, &place), self.way(scope, Urgency::Routine));
-        let mut strays = Vec::new();
-        for fleet in all.value.items.values().filter(|fleet| !claimed.contains(&fleet.arn)) {
-            let tags = match self.read_tags(&client, &way, &place, &fleet.arn).await {
-                Ok(tagged) => tagged.tags,
-                // Deleted since it was listed.
-                Err(error) if error.code == "ResourceNotFoundException" => continue,
-                Err(error) => return Err(error),
-            };
-            strays.push(Stray { arn: fleet.arn.clone(), tags });
-        }
-        Ok(strays)
+        let arns = all.value.items.values().map(|fleet| &fleet.arn).filter(|arn| !claimed.contains(*arn));
+        self.tagged(scope, arns.cloned().collect()).await
     }
 }
 
 impl Place {
-    fn of(scope: &Scope) -> Self {
+    pub(super) fn of(scope: &Scope) -> Self {
         Self { account: scope.account.as_str().into(), region: scope.region.as_str().into() }
+    }
+}
+
+/// One resource by its name. Pages are no snapshot: one that is deleted meanwhile may shift another out of every page. What
+/// was there, or may have been made, is gone only when a question for its name alone says so.
+pub(super) async fn one<T: Listed>(
+    all: &Listings<Place, T>,
+    place: &Place,
+    name: &AwsName,
+    not_before: Timestamp,
+    existed: bool,
+    (source, clock): (&Pages<T>, &Clock),
+) -> Result<Known<T>, AwsError> {
+    let known = all.one(place, name.as_str(), not_before, source.way.urgency(), source).await?;
+    if known.value.is_none() && existed {
+        return all.one(place, name.as_str(), clock(), Urgency::Urgent, source).await;
+    }
+    Ok(known)
+}
+
+/// What a look beside the shared one found, where AWS may refuse it to this identity alone.
+pub(super) fn looked<T>(answer: Result<T, AwsError>) -> Result<Looked<T>, AwsError> {
+    match answer {
+        Ok(found) => Ok(Looked::Found(found)),
+        Err(AwsError { class: Class::AccessDenied, operation, code, message, .. }) => {
+            Ok(Looked::Refused(Refusal { operation, code, message }))
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -325,7 +384,7 @@ fn aws_name(object: &Fleet) -> Result<AwsName, AwsError> {
 }
 
 /// An image of which AWS tells nothing: without a state nothing is held against it.
-fn unread(image: &ImageRef) -> ImageFacts {
+pub(super) fn unread(image: &ImageRef) -> ImageFacts {
     let (name, arn) = match image {
         ImageRef::Name(name) => (name.to_string(), None),
         ImageRef::Arn(arn) => (String::new(), Some(arn.to_string())),
@@ -353,15 +412,15 @@ fn image_ref(object: &Fleet) -> Option<ImageRef> {
 }
 
 /// One line for every write: joins the object (in the span of its pass) with CloudTrail (by the request id).
-fn audit(scope: &Scope, call: &FleetCall, result: &Result<Reply, AwsError>) {
+pub(super) fn audit(scope: &Scope, operation: &str, resource: &str, result: &Result<Reply, AwsError>) {
     let (outcome, request_id) = match result {
         Ok(reply) => ("ok", reply.request_id.as_deref()),
         Err(error) => (error.code.as_str(), error.request_id.as_deref()),
     };
     tracing::info!(
         target: "windlass::audit",
-        operation = call.operation(),
-        resource = write::resource(call),
+        operation,
+        resource,
         account = scope.account,
         region = scope.region.as_str(),
         request_id = request_id.unwrap_or_default(),

@@ -1,14 +1,12 @@
 //! AppStream reads: each is complete or fails.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_appstream::Client;
 use aws_sdk_appstream::types::AuthenticationType;
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 
 use super::errors::ours;
@@ -16,9 +14,8 @@ use super::request::Way;
 use super::translate;
 use crate::api::{Arn, AwsName};
 use crate::aws::AwsError;
-use crate::aws::listing::{All, Source};
 use crate::plan::Class;
-use crate::plan::fleet::{AssociatedStack, FleetFacts, ImageFacts, ImageRef, SessionFacts};
+use crate::plan::fleet::{AssociatedStack, ImageFacts, ImageRef, SessionFacts};
 
 /// How long a sequence of pages may take before it counts as failed: 100 pages of a second each, and room for permits. A
 /// stop decided on older pages than that would be decided on the past.
@@ -27,93 +24,6 @@ const SEQUENCE_DEADLINE: Duration = Duration::from_secs(120);
 const SESSIONS_PER_PAGE: i32 = 50;
 /// DescribeSessions calls under way at once for one fleet.
 const SESSION_READS_AT_ONCE: usize = 5;
-
-/// DescribeFleets, as the shared listing asks it.
-pub(super) struct Fleets {
-    pub client: Client,
-    pub way: Way,
-}
-
-const DESCRIBE_FLEETS: &str = "DescribeFleets";
-
-impl Source<FleetFacts> for Fleets {
-    fn all(&self) -> BoxFuture<'static, Result<All<FleetFacts>, AwsError>> {
-        let (client, way) = (self.client.clone(), self.way.clone());
-        async move {
-            let mut items = HashMap::new();
-            let pages = paged(
-                DESCRIBE_FLEETS,
-                |token| {
-                    let request = client.describe_fleets().set_next_token(token);
-                    let way = &way;
-                    async move {
-                        let page = way.read(DESCRIBE_FLEETS, request.send()).await?;
-                        Ok((page.fleets.unwrap_or_default(), page.next_token))
-                    }
-                },
-                |fleet| {
-                    let facts = translate::fleet(DESCRIBE_FLEETS, fleet)?;
-                    items.insert(facts.name.as_str().to_owned(), Arc::new(facts));
-                    Ok(())
-                },
-            )
-            .await?;
-            Ok(All { items, pages })
-        }
-        .boxed()
-    }
-
-    fn named(&self, names: Vec<String>) -> BoxFuture<'static, Result<HashMap<String, Arc<FleetFacts>>, AwsError>> {
-        let (client, way) = (self.client.clone(), self.way.clone());
-        async move {
-            if let Some(found) = fleets_named(&client, &way, &names).await? {
-                return Ok(found);
-            }
-            // AWS refuses the whole request for one name that it does not have, and does not say which.
-            let mut found = HashMap::new();
-            if names.len() > 1 {
-                let one_by_one = names.iter().map(|name| fleets_named(&client, &way, std::slice::from_ref(name)));
-                for answer in futures::future::try_join_all(one_by_one).await? {
-                    found.extend(answer.unwrap_or_default());
-                }
-            }
-            Ok(found)
-        }
-        .boxed()
-    }
-}
-
-/// DescribeFleets by name; `None` when AWS does not have all of them.
-async fn fleets_named(
-    client: &Client,
-    way: &Way,
-    names: &[String],
-) -> Result<Option<HashMap<String, Arc<FleetFacts>>>, AwsError> {
-    let mut found = HashMap::new();
-    let sequence = paged(
-        DESCRIBE_FLEETS,
-        |token| {
-            let request = client.describe_fleets().set_names(Some(names.to_vec())).set_next_token(token);
-            async move {
-                let page = way.read(DESCRIBE_FLEETS, request.send()).await?;
-                Ok((page.fleets.unwrap_or_default(), page.next_token))
-            }
-        },
-        |fleet| {
-            let facts = translate::fleet(DESCRIBE_FLEETS, fleet)?;
-            if names.iter().any(|name| name == facts.name.as_str()) {
-                found.insert(facts.name.as_str().to_owned(), Arc::new(facts));
-            }
-            Ok(())
-        },
-    );
-    match sequence.await {
-        Ok(_) if names.len() > 1 && found.len() < names.len() => Ok(None),
-        Ok(_) => Ok(Some(found)),
-        Err(error) if error.class == Class::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
 
 /// ListTagsForResource.
 pub(super) async fn tags(client: &Client, way: &Way, arn: &Arn) -> Result<BTreeMap<String, String>, AwsError> {
@@ -253,6 +163,35 @@ async fn sessions_of(
     )
     .await?;
     Ok(sessions)
+}
+
+/// ListAssociatedFleets; a stack that is not there has none (the operation has no error of its own for it).
+pub(super) async fn fleets(client: &Client, way: &Way, stack: &AwsName) -> Result<BTreeSet<AwsName>, AwsError> {
+    const LIST_ASSOCIATED_FLEETS: &str = "ListAssociatedFleets";
+    let mut fleets = BTreeSet::new();
+    let sequence = paged(
+        LIST_ASSOCIATED_FLEETS,
+        |token| {
+            let request = client.list_associated_fleets().stack_name(stack.as_str()).set_next_token(token);
+            async move {
+                let page = way.read(LIST_ASSOCIATED_FLEETS, request.send()).await?;
+                Ok((page.names.unwrap_or_default(), page.next_token))
+            }
+        },
+        |name| {
+            // A fleet left out could be one with users on it.
+            let name = name
+                .parse()
+                .map_err(|_| translate::unreadable(LIST_ASSOCIATED_FLEETS, "a fleet came without a name"))?;
+            fleets.insert(name);
+            Ok(())
+        },
+    );
+    match sequence.await {
+        Ok(_) => Ok(fleets),
+        Err(error) if error.class == Class::NotFound => Ok(BTreeSet::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// DescribeApplicationFleetAssociations.

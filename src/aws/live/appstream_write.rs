@@ -128,10 +128,10 @@ pub(super) fn resource(call: &FleetCall) -> &str {
     }
 }
 
-fn reply<O: RequestId>(result: Result<O, AwsError>) -> Result<Reply, AwsError> {
+pub(super) fn reply<O: RequestId>(result: Result<O, AwsError>) -> Result<Reply, AwsError> {
     result.map(|output| Reply { arn: None, request_id: request_id(&output) })
 }
 
-fn request_id(output: &impl RequestId) -> Option<String> {
+pub(super) fn request_id(output: &impl RequestId) -> Option<String> {
     output.request_id().map(str::to_owned)
 }

@@ -2,7 +2,10 @@
 
 mod access;
 mod appstream;
+mod appstream_builders;
+mod appstream_list;
 mod appstream_read;
+mod appstream_stacks;
 mod appstream_write;
 mod errors;
 mod gamelift;
@@ -14,6 +17,8 @@ mod lightsail_write;
 mod request;
 pub(super) mod sts;
 mod translate;
+mod translate_builder;
+mod translate_stack;
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -42,3 +47,7 @@ pub(super) fn https_client() -> SharedHttpClient {
 mod canned;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_builder;
+#[cfg(test)]
+mod tests_stack;

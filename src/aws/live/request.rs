@@ -43,6 +43,11 @@ impl Way {
         Self { gate, service, account: account.into(), region: region.into(), urgency }
     }
 
+    /// Who goes first.
+    pub(super) fn urgency(&self) -> Urgency {
+        self.urgency
+    }
+
     /// Makes a request that changes nothing.
     pub(super) async fn read<O, E, F>(&self, operation: &'static str, send: F) -> Result<O, AwsError>
     where

@@ -19,6 +19,7 @@ use crate::aws::listing::Source;
 use crate::aws::{Ask, AwsError, AwsPort, Reply, Stray};
 use crate::plan::Class;
 use crate::plan::fleet::*;
+use crate::plan::looked::{Looked, Refusal};
 
 const NO_LOOKS: BTreeSet<FleetLook> = BTreeSet::new();
 
@@ -28,11 +29,11 @@ fn look(look: FleetLook) -> BTreeSet<FleetLook> {
 
 async fn observe(appstream: &AppStream, name: &str, looks: &BTreeSet<FleetLook>) -> Result<FleetState, AwsError> {
     let ask = Ask { looks, not_before: Timestamp::MIN, urgency: Urgency::Routine };
-    appstream.observe(&scope(), &fleet_object(name), ask).await
+    AwsPort::<FleetKind>::observe(appstream, &scope(), &fleet_object(name), ask).await
 }
 
 async fn send(appstream: &AppStream, call: &FleetCall) -> Result<Reply, AwsError> {
-    appstream.send(&scope(), call, Urgency::Routine).await
+    AwsPort::<FleetKind>::send(appstream, &scope(), call, Urgency::Routine).await
 }
 
 fn every_setting() -> FleetSettings {
@@ -428,6 +429,27 @@ fn session(id: &str, state: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_look_that_is_refused_blinds_nothing_but_itself() {
+    for refused in ["ListAssociatedStacks", "DescribeSessions", "DescribeApplicationFleetAssociations"] {
+        let aws = Canned::new(move |asked| match asked.operation.as_str() {
+            operation if operation == refused => error(400, "AccessDeniedException", "not you"),
+            "DescribeFleets" => Answer::Cbor(200, map([("Fleets", list([plain_fleet("design")]))])),
+            "ListAssociatedStacks" => Answer::Cbor(200, map([("Names", list(["one".into()]))])),
+            _ => Answer::Cbor(200, map([])),
+        });
+        let looks = [FleetLook::Sessions, FleetLook::Applications].into();
+        let state = observe(&appstream(&aws, true), "design", &looks).await.unwrap();
+        assert!(state.fleet.is_some());
+        let (code, message) = ("AccessDeniedException".to_owned(), "not you".to_owned());
+        let refusal = Refusal { operation: refused, code, message };
+        let applications = refused == "DescribeApplicationFleetAssociations";
+        assert_eq!(state.applications == Some(Looked::Refused(refusal.clone())), applications, "{refused}");
+        assert_eq!(state.sessions == Some(Looked::Refused(refusal.clone())), !applications, "{refused}");
+        assert_eq!(state.stacks == Some(Looked::Refused(refusal)), refused == "ListAssociatedStacks", "{refused}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn sessions_of_every_stack_and_authentication_type_are_counted_once() {
     let aws = Canned::new(|asked| {
         let text = |key: &str| member(&asked.input, key).and_then(Value::as_text);
@@ -454,10 +476,10 @@ async fn sessions_of_every_stack_and_authentication_type_are_counted_once() {
     let seen = observe(&appstream, "design", &look(FleetLook::Sessions)).await;
     let state = seen.unwrap();
     let stacks = ["one", "two"].map(|name| AssociatedStack { name: name.parse().unwrap() });
-    assert_eq!(state.stacks, Some(stacks.to_vec()));
+    assert_eq!(state.stacks, Some(Looked::Found(stacks.to_vec())));
     let started = Some(Timestamp::from_second(1_700_000_000).unwrap());
     let sessions = ["ad-1", "api-1", "saml-1", "saml-2"].map(|id| SessionFacts { id: id.to_owned(), started });
-    assert_eq!(state.sessions, Some(sessions.to_vec()));
+    assert_eq!(state.sessions, Some(Looked::Found(sessions.to_vec())));
     let asked: BTreeSet<_> = aws
         .asked()
         .into_iter()
@@ -560,7 +582,7 @@ async fn names_asked_for_together_are_asked_for_alone_when_aws_misses_one() {
         }
     });
     let names = |asked: &Asked| member(&asked.input, "Names").and_then(Value::as_array).map_or(0, Vec::len);
-    let fleets = appstream(&aws, true).source(&scope(), Urgency::Routine);
+    let fleets = appstream(&aws, true).source::<FleetFacts>(&scope(), Urgency::Routine);
     let found = fleets.named(["a", "b", "gone"].map(str::to_owned).to_vec()).await.unwrap();
     assert_eq!(found.into_keys().collect::<BTreeSet<_>>(), BTreeSet::from(["a".to_owned(), "b".to_owned()]));
     assert_eq!(aws.asked().iter().map(names).collect::<Vec<_>>(), [3, 1, 1, 1]);
@@ -586,7 +608,7 @@ async fn strays_are_what_nobody_claims_and_is_still_there() {
         _ => Answer::Cbor(200, map([("Tags", map([("k", "v".into())]))])),
     });
     let claimed = BTreeSet::from([arn("ours").parse().unwrap()]);
-    let strays = appstream(&aws, true).strays(&scope(), &claimed).await;
+    let strays = AwsPort::<FleetKind>::strays(&appstream(&aws, true), &scope(), &claimed).await;
     let stray = Stray { arn: arn("stray").parse().unwrap(), tags: [("k".to_owned(), "v".to_owned())].into() };
     assert_eq!(strays, Ok(vec![stray]));
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::api::common::{Impact, PendingChange};
 use crate::plan::leave::{Going, way_out};
 use crate::plan::life::{self, look, stalled};
+use crate::plan::looked::Looked;
 use crate::plan::reason::{Verdict, Waiting};
 use crate::plan::report::{self, Known, Report};
 use crate::plan::{News, Next, Plan};
@@ -20,6 +21,14 @@ pub fn leave(going: &Going<'_, FleetKind>) -> Plan<FleetKind> {
     let (input, state) = (going.input, going.state);
     let (Some(stacks), Some(facts)) = (&state.stacks, &state.fleet) else {
         return look(input, [FleetLook::Tags, FleetLook::Stacks].into());
+    };
+    let stacks = match (stacks, &facts.power) {
+        (Looked::Found(stacks), _) => stacks.as_slice(),
+        (Looked::Refused(refusal), Power::Stopped) => {
+            return going.wait(Waiting::AccessDenied, &refusal.text(), life::AWHILE);
+        }
+        // Whether it may be stopped is told by the look at sessions.
+        (Looked::Refused(_), Power::Starting | Power::Running | Power::Stopping | Power::Unrecognised(_)) => &[],
     };
     // The stop comes first: sessions can only be listed by a stack that the fleet is associated with.
     let joined = joined(stacks);

@@ -10,6 +10,7 @@ use crate::api::fleet::{
 };
 use crate::plan::conditions::bounded;
 use crate::plan::life::There;
+use crate::plan::reason::Verdict;
 use crate::plan::report::{self, OBSERVED, asked_again, generation, pending};
 use crate::plan::tags::{Step, Tagged};
 use crate::plan::{Class, Failure, Input};
@@ -53,6 +54,8 @@ pub struct Draft<'a> {
     /// The sessions that a stop waits for.
     pub(super) sessions: Option<SessionsStatus>,
     /// A write beside the fleet itself that is still to be made.
+    /// A look that AWS refused, in words.
+    pub(super) unseen: Option<Verdict>,
     pub(super) step: Option<Step<FleetCall>>,
 }
 
@@ -96,6 +99,7 @@ impl<'a> Draft<'a> {
             draining: false,
             sessions: None,
             step: None,
+            unseen: None,
         };
         draft.remember_refusal();
         draft

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::api::common::Impact;
 use crate::api::fleet::{DesiredState, UpdateType};
 use crate::plan::life::{self, AWHILE, Life, There};
+use crate::plan::looked::Looked;
 use crate::plan::reason::{Stall, Verdict, Waiting};
 use crate::plan::report::{self, Known, OBSERVED, Report, failed, trouble_with};
 use crate::plan::tags::{self, Step};
@@ -44,7 +45,12 @@ pub fn keep(there: &There<'_, '_, FleetKind>) -> Plan<FleetKind> {
         (None, true, Some(step)) if !failed(input, &step.call) => None,
         (None, true, _) => return draft.look([FleetLook::Applications].into()),
         (None, false, _) => None,
-        (Some(seen), _, _) => {
+        // The rest goes on without it, and it is said at the end.
+        (Some(Looked::Refused(refusal)), _, _) => {
+            draft.unseen = Some(refusal.verdict());
+            None
+        }
+        (Some(Looked::Found(seen)), _, _) => {
             let step = beside::applications(&draft, seen);
             if step.is_none() {
                 draft.internal.applied.applications = wanted.spec().application_arns.clone().unwrap_or_default();
@@ -249,7 +255,7 @@ impl Draft<'_> {
                     false => Verdict::Working(Waiting::FleetErrors, text),
                 }
             }
-            (None, None) => Verdict::Ready(self.ready()),
+            (None, None) => self.unseen.clone().unwrap_or_else(|| Verdict::Ready(self.ready())),
         };
         let news = report::news(self.input, "Update", &verdict);
         let next = match &verdict {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::api::fleet::{CapacityStatus, FleetError, FleetSettings, FleetType};
 use crate::api::{Arn, AwsName};
 use crate::plan::life;
+use crate::plan::looked::Looked;
 use crate::plan::tags::Tagged;
 
 /// What AWS says about a fleet: the shared read, and whatever was looked at besides.
@@ -21,11 +22,11 @@ pub struct FleetState {
     /// DescribeImages for the image that the spec names ([`FleetLook::Image`]); the inner `None` means that there is none.
     pub image: Option<Option<ImageFacts>>,
     /// ListAssociatedStacks ([`FleetLook::Stacks`], [`FleetLook::Sessions`]).
-    pub stacks: Option<Vec<AssociatedStack>>,
+    pub stacks: Option<Looked<Vec<AssociatedStack>>>,
     /// DescribeSessions over every associated stack and every authentication type ([`FleetLook::Sessions`]).
-    pub sessions: Option<Vec<SessionFacts>>,
+    pub sessions: Option<Looked<Vec<SessionFacts>>>,
     /// DescribeApplicationFleetAssociations ([`FleetLook::Applications`]).
-    pub applications: Option<BTreeSet<Arn>>,
+    pub applications: Option<Looked<BTreeSet<Arn>>>,
 }
 
 /// Reads beside the shared DescribeFleets that cost a call of their own.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::fleet::{ComputeCapacity, DisruptionPolicy, FleetSettings, FleetType, SessionsStatus};
+use crate::plan::looked::Looked;
 use crate::plan::reason::Waiting;
 use crate::plan::report::{NEVER, elapsed, lasting};
 use crate::plan::schedule::WindowsNow;
@@ -86,7 +87,12 @@ fn when_idle(
     input: &Input<'_, FleetKind>,
     waited: Duration,
 ) -> Gate {
-    let Some(sessions) = &state.sessions else { return Gate::Look(FleetLook::Sessions) };
+    let sessions = match &state.sessions {
+        None => return Gate::Look(FleetLook::Sessions),
+        // Who may not see users does not know that there are none.
+        Some(Looked::Refused(refusal)) => return held(Waiting::AccessDenied, &refusal.text(), LONGEST),
+        Some(Looked::Found(sessions)) => sessions,
+    };
     let close = closing(wanted, facts, input);
     let count = counted(wanted, facts);
     let live = i32::try_from(sessions.len()).unwrap_or(i32::MAX).max(match count {

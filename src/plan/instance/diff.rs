@@ -111,9 +111,10 @@ pub fn addresses(spec: &InstanceSpec, facts: &InstanceFacts) -> Option<Differenc
 /// The firewall, as one set.
 pub fn public_ports(spec: &InstanceSpec, facts: &InstanceFacts) -> Option<Difference> {
     let (wanted, seen) = (spec.public_ports.as_ref()?, facts.ports.as_ref()?);
-    let rules: BTreeSet<PortRule> = wanted.iter().map(PortRule::from).collect();
+    let ports = ports::fitted(wanted, facts.ip_address_type);
+    let rules: BTreeSet<PortRule> = ports.iter().map(PortRule::from).collect();
     (rules != *seen).then(|| {
-        let call = InstanceCall::PutPorts { name: facts.name.clone(), ports: wanted.clone() };
+        let call = InstanceCall::PutPorts { name: facts.name.clone(), ports };
         difference(PUBLIC_PORTS, &ports::words(seen), &ports::words(&rules), Deed::Send(call))
     })
 }

@@ -52,7 +52,8 @@ impl<'a> Draft<'a> {
         let There { input, wanted, scope, state, facts, tagged } = *there;
         let spec = wanted.spec();
         let mut internal = shown::earlier(input.object).internal.clone();
-        internal.intent = None;
+        // Until it has been up, AWS may still fail to make it: then it was not deleted by anybody.
+        internal.intent = internal.intent.filter(|_| facts.power == Power::Pending);
         let catalogue = state.catalogue.as_deref();
         let platform = catalogue.and_then(|c| c.platform(facts.blueprint_id.as_deref().unwrap_or(&spec.blueprint_id)));
 

@@ -4,7 +4,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::api::instance::{Protocol, PublicPort};
+use crate::api::instance::{IpAddressType, Protocol, PublicPort};
 
 /// Everybody, by IPv4.
 const ALL_IPV4: &str = "0.0.0.0/0";
@@ -81,6 +81,22 @@ impl fmt::Display for PortRule {
             self.cidrs.iter().chain(&self.ipv6_cidrs).chain(&self.aliases).map(String::as_str).collect();
         if from.is_empty() { Ok(()) } else { write!(f, " from {}", from.join(" ")) }
     }
+}
+
+/// The rules as far as the instance has addresses for them. One that lets nobody in by the addresses that it has is left out:
+/// AWS keeps no ranges of the other family, and without any a rule is open to everybody.
+pub fn fitted(ports: &[PublicPort], addresses: Option<IpAddressType>) -> Vec<PublicPort> {
+    let one_family = |port: &PublicPort| {
+        let mut port = port.clone();
+        let other = match addresses {
+            Some(IpAddressType::Ipv4) => std::mem::take(&mut port.ipv6_cidrs),
+            Some(IpAddressType::Ipv6) => std::mem::take(&mut port.cidrs),
+            Some(IpAddressType::Dualstack) | None => BTreeSet::new(),
+        };
+        let named = !port.cidrs.is_empty() || !port.ipv6_cidrs.is_empty() || !port.cidr_list_aliases.is_empty();
+        (other.is_empty() || named).then_some(port)
+    };
+    ports.iter().filter_map(one_family).collect()
 }
 
 /// A set of rules in words.
@@ -163,6 +179,25 @@ mod tests {
             rule("tcp", (22, 22), &["10.0.0.0/8"], &[], &[]),
             rule("tcp", (22, 22), &["10.0.0.0/8"], &["::/0"], &[])
         );
+    }
+
+    #[test]
+    fn a_rule_for_the_other_family_is_closed_and_never_opened_to_everybody() {
+        let port = |cidrs: &[&str], ipv6_cidrs: &[&str]| PublicPort {
+            protocol: Protocol::Tcp,
+            from_port: 22,
+            to_port: 22,
+            cidrs: cidrs.iter().map(ToString::to_string).collect(),
+            ipv6_cidrs: ipv6_cidrs.iter().map(ToString::to_string).collect(),
+            cidr_list_aliases: BTreeSet::new(),
+        };
+        let (open, v4, v6) = (port(&[], &[]), port(&["10.0.0.1"], &[]), port(&[], &["::1"]));
+        let both = port(&["10.0.0.1"], &["::1"]);
+        let all = [open.clone(), v4.clone(), v6.clone(), both.clone()];
+        assert_eq!(fitted(&all, Some(IpAddressType::Dualstack)), all);
+        assert_eq!(fitted(&all, None), all);
+        assert_eq!(fitted(&all, Some(IpAddressType::Ipv4)), [open.clone(), v4.clone(), v4]);
+        assert_eq!(fitted(&all, Some(IpAddressType::Ipv6)), [open, v6.clone(), v6]);
     }
 
     #[test]

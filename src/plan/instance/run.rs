@@ -27,7 +27,8 @@ pub fn keep(there: &There<'_, '_, InstanceKind>) -> Plan<InstanceKind> {
     // The catalogue says what it costs and what it is; a decision about its bundle rests on one of this hour.
     let bundle = draft.differences.iter().any(|d| d.field == BUNDLE_ID);
     if state.catalogue.is_none() || bundle && !create::recent(state, input.now) {
-        return look(input, [InstanceLook::Catalogue].into());
+        let anew = (there.tagged.began >= input.now).then_some(InstanceLook::Anew);
+        return look(input, anew.into_iter().chain([InstanceLook::Catalogue]).collect());
     }
     by_power(draft)
 }
@@ -181,7 +182,8 @@ impl Draft<'_> {
     fn send(self, call: InstanceCall, why: Waiting, text: &str, news: News) -> Plan<InstanceKind> {
         let input = self.input;
         if self.tagged.began < input.now {
-            return look(input, [InstanceLook::Anew].into());
+            // Of this hour, the catalogue costs nothing.
+            return look(input, [InstanceLook::Anew, InstanceLook::Catalogue].into());
         }
         let verdict = trouble_with(input, &call).unwrap_or_else(|| Verdict::Working(why, text.to_owned()));
         self.finish(Next::Send(call), verdict, vec![news])
@@ -189,11 +191,12 @@ impl Draft<'_> {
 
     fn finish(self, next: Next<InstanceKind>, verdict: Verdict, news: Vec<News>) -> Plan<InstanceKind> {
         let changes = self.changes();
+        let earlier = shown::earlier(self.input.object).arn.clone();
         let report = Report {
             shown: Shown { power: Some(self.power()) },
             changes,
+            arn: self.internal.intent.is_none().then(|| self.facts.arn.clone()).or(earlier),
             stamps: self.internal,
-            arn: Some(self.facts.arn.clone()),
             ..Report::new(self.input, Known::There(self.facts), verdict)
         };
         Plan { next, status: report.status(), news }

@@ -25,9 +25,10 @@ pub fn show(stage: &Stage, arguments: &[&str]) -> Result<String> {
     Ok(answer)
 }
 
-pub fn show_conditions(stage: &Stage, fleet: &str) -> Result<()> {
+/// `what` is a kind and a name, as kubectl has them: `asfleet/office`.
+pub fn show_conditions(stage: &Stage, what: &str) -> Result<()> {
     let path = r#"jsonpath={range .status.conditions[*]}{.type}={.status} {.reason}: {.message}{"\n"}{end}"#;
-    show(stage, &["get", "asfleet", fleet, "-o", path]).map(|_| ())
+    show(stage, &["get", what, "-o", path]).map(|_| ())
 }
 
 pub fn ask(stage: &Stage, arguments: &[&str]) -> Result<String> {
@@ -39,11 +40,11 @@ pub fn ask(stage: &Stage, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
-/// Waits until `so` while `kubectl get asfleet --watch` runs, and prints its lines; not those that differ from the
-/// fleet's line before in nothing but the age.
-pub fn watch(stage: &Stage, what: &str, mut so: impl FnMut() -> Result<bool>) -> Result<()> {
-    say("$ kubectl get asfleet --watch");
-    let command = stage.kubectl(&["get", "asfleet", "--watch"]);
+/// Waits until `so` while `kubectl get KIND --watch` runs, and prints its lines; not those that differ from the object's
+/// line before in nothing but the age.
+pub fn watch(stage: &Stage, kind: &str, what: &str, mut so: impl FnMut() -> Result<bool>) -> Result<()> {
+    say(&format!("$ kubectl get {kind} --watch"));
+    let command = stage.kubectl(&["get", kind, "--watch"]);
     let watching = Daemon::spawn_in(stage.control_plane.folder(), "kubectl-watch", command)?;
     let mut printed = 0;
     let mut rows: BTreeMap<String, String> = BTreeMap::new();
@@ -80,20 +81,23 @@ pub fn until(what: &str, mut so: impl FnMut() -> Result<bool>) -> Result<()> {
     Ok(())
 }
 
-pub fn objects(stage: &Stage) -> Result<Vec<Value>> {
-    let mut list: Value = serde_json::from_str(&ask(stage, &["get", "asfleet", "-o", "json"])?)?;
+/// All objects of these kinds, by their short names with commas between.
+pub fn objects(stage: &Stage, kinds: &str) -> Result<Vec<Value>> {
+    let mut list: Value = serde_json::from_str(&ask(stage, &["get", kinds, "-o", "json"])?)?;
     match list["items"].take() {
         Value::Array(items) => Ok(items),
-        other => bail!("kubectl answered no list of fleets: {other}"),
+        other => bail!("kubectl answered no list of {kinds}: {other}"),
     }
 }
 
-pub fn find(stage: &Stage, name: &str) -> Result<Option<Value>> {
-    Ok(objects(stage)?.into_iter().find(|fleet| text(fleet, "/metadata/name") == name))
+/// The object of that kind and name, such as `asfleet/office`, if there is one.
+pub fn find(stage: &Stage, what: &str) -> Result<Option<Value>> {
+    let (kind, name) = what.split_once('/').context("a kind and a name")?;
+    Ok(objects(stage, kind)?.into_iter().find(|object| text(object, "/metadata/name") == name))
 }
 
-pub fn object(stage: &Stage, name: &str) -> Result<Value> {
-    find(stage, name)?.with_context(|| format!("find the object {name}"))
+pub fn object(stage: &Stage, what: &str) -> Result<Value> {
+    find(stage, what)?.with_context(|| format!("find the object {what}"))
 }
 
 /// Status, reason and message of a condition; empty when there is none of this type.
@@ -109,14 +113,14 @@ pub fn condition(object: &Value, kind: &str) -> (String, String, String) {
     }
 }
 
-/// The fleet's name in AWS: `spec.name`, else the object's.
+/// The resource's name in AWS: `spec.name`, else the object's.
 pub fn name_in_aws(object: &Value) -> String {
     let name = text(object, "/spec/name");
     if name.is_empty() { text(object, "/metadata/name") } else { name }
 }
 
-pub fn aws_name(stage: &Stage, fleet: &str) -> Result<String> {
-    Ok(name_in_aws(&object(stage, fleet)?))
+pub fn aws_name(stage: &Stage, what: &str) -> Result<String> {
+    Ok(name_in_aws(&object(stage, what)?))
 }
 
 /// The fleet of this name, as AWS describes it.

@@ -11,6 +11,7 @@ use crate::api::fleet::*;
 use crate::api::{Arn, FINALIZER, Region};
 use crate::plan::conditions::find;
 use crate::plan::fleet::*;
+use crate::plan::looked::{Looked, Refusal};
 use crate::plan::{Allow, Answered, Call, Class, Failure, Input, Kind, Next, Plan, Reply, Scope, Seen, ownership};
 
 static NOTHING: std::sync::LazyLock<crate::plan::Beside> = std::sync::LazyLock::new(Default::default);
@@ -33,6 +34,8 @@ pub struct Bed {
     pub applications: BTreeSet<Arn>,
     pub failure: Option<Failure<FleetKind>>,
     pub readable: bool,
+    /// The look that AWS refuses.
+    pub refused: Option<&'static str>,
     pub scope: Scope,
     pub now: Timestamp,
     pub quiet_since: Timestamp,
@@ -114,6 +117,7 @@ pub fn with(fleet_type: FleetType, settings: FleetSettings) -> Bed {
         applications: BTreeSet::new(),
         failure: None,
         readable: true,
+        refused: None,
         scope,
         now: at(NOW),
         quiet_since: at("2026-11-22T06:00:00Z"),
@@ -280,6 +284,16 @@ impl Bed {
         }
     }
 
+    fn looked<T>(&self, operation: &'static str, found: T) -> Looked<T> {
+        match self.refused == Some(operation) {
+            true => {
+                let (code, message) = ("AccessDeniedException".into(), "not authorized".into());
+                Looked::Refused(Refusal { operation, code, message })
+            }
+            false => Looked::Found(found),
+        }
+    }
+
     fn observe(&self, looks: &BTreeSet<FleetLook>) -> FleetState {
         let there = self.aws.is_some();
         let asked = |look| looks.contains(&look);
@@ -292,9 +306,12 @@ impl Bed {
                 tags: self.tags.clone(),
             }),
             image: asked(FleetLook::Image).then(|| self.image.clone()),
-            stacks: (there && (asked(FleetLook::Stacks) || asked(FleetLook::Sessions))).then(|| self.stacks.clone()),
-            sessions: (there && asked(FleetLook::Sessions)).then(|| self.sessions.clone()),
-            applications: (there && asked(FleetLook::Applications)).then(|| self.applications.clone()),
+            stacks: (there && (asked(FleetLook::Stacks) || asked(FleetLook::Sessions)))
+                .then(|| self.looked("ListAssociatedStacks", self.stacks.clone())),
+            sessions: (there && asked(FleetLook::Sessions))
+                .then(|| self.looked("DescribeSessions", self.sessions.clone())),
+            applications: (there && asked(FleetLook::Applications))
+                .then(|| self.looked("DescribeApplicationFleetAssociations", self.applications.clone())),
         }
     }
 
@@ -359,14 +376,7 @@ impl Bed {
 
 /// `StopFleet`, `Wait`, `Settled`…
 pub fn word(next: &Next<FleetKind>) -> String {
-    match next {
-        Next::Look(_) => "Look".into(),
-        Next::Send(call) => call.operation().into(),
-        Next::Keep(write) => format!("{:?}", write.verb()),
-        Next::Wait(_) => "Wait".into(),
-        Next::Settled(_) => "Settled".into(),
-        Next::Release => "Release".into(),
-    }
+    next.word().into()
 }
 
 pub fn shown(plan: &Plan<FleetKind>) -> (String, String, Vec<String>) {

@@ -9,6 +9,7 @@ use crate::api::common::ManagementPolicy;
 use crate::api::fleet::*;
 use crate::plan::conditions::find;
 use crate::plan::fleet::*;
+use crate::plan::looked::Looked;
 use crate::plan::{Next, ownership, ownership::Owner};
 
 /// What AWS lets change while RUNNING, by the JSON name of the attribute: (2017, today on ALWAYS_ON and ON_DEMAND, today on
@@ -158,7 +159,7 @@ fn send(
                 (_, _, None) => facts.capacity.in_use.unwrap_or(99),
                 (_, _, Some(_)) => facts.capacity.active_user_sessions.unwrap_or(99),
             };
-            let looked_and_empty = state.sessions.as_ref().is_some_and(Vec::is_empty);
+            let looked_and_empty = matches!(&state.sessions, Some(Looked::Found(sessions)) if sessions.is_empty());
             law(matches!(facts.power, Power::Running | Power::Starting), "only what is on is stopped");
             law(rules.policy != DisruptionPolicy::Never, "Never means never");
             law(!moment.closed, "no stop outside a window");
@@ -171,7 +172,7 @@ fn send(
         FleetCall::Delete(_) => {
             law(facts.power == Power::Stopped, "only what is STOPPED is deleted");
             law(bed.object.metadata.deletion_timestamp.is_some(), "only for a deleted object");
-            law(state.stacks.as_ref().is_some_and(Vec::is_empty), "no associations are cut");
+            law(matches!(&state.stacks, Some(Looked::Found(stacks)) if stacks.is_empty()), "no associations are cut");
             law(!spec.common.deletion_protection.unwrap_or(false), "not while protected");
         }
         FleetCall::Tag { .. }

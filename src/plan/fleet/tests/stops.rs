@@ -6,6 +6,7 @@ use super::bed::{Bed, at, fleet, update, with};
 use crate::api::common::{Impact, ManagementPolicy, PendingChange};
 use crate::api::fleet::*;
 use crate::plan::Class;
+use crate::plan::conditions::find;
 use crate::plan::fleet::*;
 
 fn window(start: &str) -> Option<Vec<Window>> {
@@ -230,4 +231,17 @@ fn an_image_in_the_longer_list_is_looked_at_first_and_keeps_nothing_else_back() 
     assert_eq!((bed.next(), bed.shown().1), ("Wait".into(), "ImageNotUsable".into()));
     let bed = bed.wanting(|spec| spec.settings.display_name = Some("Desk".into()));
     assert_eq!(update(&bed.pass().plan).0, json!({ "displayName": "Desk" }));
+}
+
+#[test]
+fn a_refused_look_holds_a_stop_and_is_named() {
+    let bed = Bed { refused: Some("DescribeSessions"), ..fleet().wanting_off() };
+    assert_eq!((bed.next(), bed.shown().1), ("Wait".into(), "AccessDenied".into()));
+    let message = find(&bed.pass().plan.status.conditions, "Ready").unwrap().message.clone();
+    assert!(message.starts_with("DescribeSessions: AccessDeniedException: not authorized"), "{message}");
+    // Nobody needs to be looked for where nobody is waited for.
+    let bed = bed.disruption(|rules| rules.policy = DisruptionPolicy::Immediate);
+    assert_eq!(bed.next(), "StopFleet");
+    let bed = Bed { refused: Some("ListAssociatedStacks"), ..fleet().stopped().deleting() };
+    assert_eq!((bed.next(), bed.shown().1), ("Wait".into(), "AccessDenied".into()));
 }

@@ -40,7 +40,8 @@ fn a_new_object_becomes_a_running_instance_by_one_write_that_carries_our_tags() 
 
 #[test]
 fn what_the_catalogue_does_not_have_or_does_not_fit_is_refused_and_told_what_fits() {
-    let rows: [(fn(&mut InstanceSpec), &str); 10] = [
+    type Edit = fn(&mut InstanceSpec);
+    let rows: [(Edit, &str); 10] = [
         (
             |s| s.blueprint_id = "ubuntu_18_04".into(),
             "blueprintId: this Region has no blueprint ubuntu_18_04; it has ubuntu_24_04",
