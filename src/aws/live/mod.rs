@@ -44,6 +44,9 @@ pub(super) fn https_client() -> SharedHttpClient {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod access_tests;
+#[cfg(test)]
 mod canned;
 #[cfg(test)]
 mod tests;
