@@ -21,8 +21,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use windlass::api::{FINALIZER, RECONCILE_REQUESTED_AT};
 use windlass::engine::port::{SecretError, SecretSight};
 use windlass::engine::{Id, KubeEffect, KubeError, KubePort, Sight};
-use windlass::plan::{KeyFound, KeyRef, Kind, Status};
 use windlass::plan::secret::{SecretBody, SecretFacts, SecretRefusal, SecretWrite};
+use windlass::plan::{KeyFound, KeyRef, Kind, Status};
 
 /// How long a request is under way, each way, and how late the watch tells of a change: a close API server.
 const WAY: Duration = Duration::from_millis(2);
@@ -539,7 +539,9 @@ impl Cluster {
         let (body, kept) = match (write, &there) {
             (SecretWrite::Create(_), Some(_)) => return refused(SecretRefusal::Taken),
             (SecretWrite::Create(body), None) => (body, None),
-            (SecretWrite::Replace { body, uid, version }, Some(facts)) if facts.uid == *uid && facts.version == *version => {
+            (SecretWrite::Replace { body, uid, version }, Some(facts))
+                if facts.uid == *uid && facts.version == *version =>
+            {
                 (body, Some(uid.clone()))
             }
             (SecretWrite::Replace { .. }, _) => return refused(SecretRefusal::Conflict),

@@ -29,6 +29,12 @@ const WIDE_COLUMNS: [Column; 4] = [
 
 /// The definition as the API server is given it. `AccessGrant::crd()` lacks most of it: never install that one.
 pub fn definition() -> CustomResourceDefinition {
-    Definition { columns: &COLUMNS, wide_columns: &WIDE_COLUMNS, defaults: &[], object_rules: &[], spec_rules: &rules::SPEC }
-        .complete(AccessGrant::crd())
+    Definition {
+        columns: &COLUMNS,
+        wide_columns: &WIDE_COLUMNS,
+        defaults: &[],
+        object_rules: &[],
+        spec_rules: &rules::SPEC,
+    }
+    .complete(AccessGrant::crd())
 }

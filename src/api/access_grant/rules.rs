@@ -125,7 +125,10 @@ const OURS: &str = "self.all(key, !key.startsWith('windlass.dev/'))";
 
 /// Rules on `secret.labels` (the forms are Kubernetes' own).
 pub const LABELS: [Rule; 3] = [
-    shape(KEY, "a label key has letters, digits, `-`, `_` and `.`, at most 63 characters, such as team or example.com/team"),
+    shape(
+        KEY,
+        "a label key has letters, digits, `-`, `_` and `.`, at most 63 characters, such as team or example.com/team",
+    ),
     shape(OURS, "labels that begin with `windlass.dev/` belong to the operator, which sets them itself"),
     shape(
         "self.all(key, self[key].matches('^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$'))",

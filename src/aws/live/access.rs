@@ -15,7 +15,9 @@ use super::gamelift::{self, Fleet, Machine, answered};
 use super::lightsail::Lightsail;
 use super::request::Way;
 use super::translate::timestamp;
-use crate::api::access_grant::{AccessProtocol, GameLiftComputeTarget, GameLiftInstanceTarget, LightsailInstanceTarget};
+use crate::api::access_grant::{
+    AccessProtocol, GameLiftComputeTarget, GameLiftInstanceTarget, LightsailInstanceTarget,
+};
 use crate::api::{AccessGrant, Arn};
 use crate::aws::accounts::{Accounts, ScopeError};
 use crate::aws::batch::{Clock, Shared, lock, strictly};
@@ -23,8 +25,8 @@ use crate::aws::codes::Service;
 use crate::aws::gate::Urgency;
 use crate::aws::{Ask, AwsError, AwsPort, Reply, Stray};
 use crate::plan::access_grant::{
-    AccessSeen, Credentials, Doing, GrantCall, GrantKind, GrantLook, GrantState, Missing, NoAccess, RdpAccess, SshAccess,
-    TargetFacts, TargetSeen,
+    AccessSeen, Credentials, Doing, GrantCall, GrantKind, GrantLook, GrantState, Missing, NoAccess, RdpAccess,
+    SshAccess, TargetFacts, TargetSeen,
 };
 use crate::plan::instance::{InstanceFacts, Power};
 use crate::plan::{Class, Scope, SecretText};
@@ -182,7 +184,8 @@ impl Access {
             Ok(said) => said,
             Err(seen) => return Ok(seen),
         };
-        let lacks = || ours(GET_INSTANCE_ACCESS_DETAILS, Class::Unavailable, "Unreadable", "the answer holds no credentials");
+        let lacks =
+            || ours(GET_INSTANCE_ACCESS_DETAILS, Class::Unavailable, "Unreadable", "the answer holds no credentials");
         let details = said.access_details.ok_or_else(lacks)?;
         let host = details.ip_address.filter(|address| !address.is_empty());
         let host = host.or_else(|| details.ipv6_addresses.unwrap_or_default().into_iter().next());
@@ -231,7 +234,12 @@ impl AwsPort<GrantKind> for Access {
         self.accounts.resolve(namespace, object.spec.account.as_ref(), object.spec.region.as_ref()).await
     }
 
-    async fn observe(&self, scope: &Scope, object: &AccessGrant, ask: Ask<'_, GrantLook>) -> Result<GrantState, AwsError> {
+    async fn observe(
+        &self,
+        scope: &Scope,
+        object: &AccessGrant,
+        ask: Ask<'_, GrantLook>,
+    ) -> Result<GrantState, AwsError> {
         // Boxed: the futures of several SDK calls lie in it, and whoever awaits it should not carry them on its stack.
         Box::pin(self.look(scope, object, ask)).await
     }

@@ -12,9 +12,7 @@ use crate::api::AccessGrant;
 use crate::api::access_grant::*;
 use crate::aws::gate::Urgency;
 use crate::aws::{Ask, AwsError, AwsPort};
-use crate::plan::access_grant::{
-    AccessSeen, Credentials, Doing, GrantLook, GrantState, Missing, NoAccess, TargetSeen,
-};
+use crate::plan::access_grant::{AccessSeen, Credentials, Doing, GrantLook, GrantState, Missing, NoAccess, TargetSeen};
 use crate::plan::{Class, SecretText};
 
 const CANARY: &str = "canary-5f3a";
@@ -86,7 +84,10 @@ async fn lightsail_is_asked_once_with_the_protocol_and_its_answer_is_read() {
     assert_eq!(calls.len(), 1);
     assert!(calls[0].input.as_text().unwrap().contains(r#""protocol":"ssh""#), "{:?}", calls[0].input);
     let Some(TargetSeen::There(facts)) = &state.target else { panic!("{:?}", state.target) };
-    assert_eq!((facts.doing.clone(), facts.windows, facts.address.as_deref()), (Doing::Running, false, Some("198.51.100.7")));
+    assert_eq!(
+        (facts.doing.clone(), facts.windows, facts.address.as_deref()),
+        (Doing::Running, false, Some("198.51.100.7"))
+    );
     assert_eq!(facts.tags.get("windlass.dev/namespace").map(String::as_str), Some("team"));
     let Some(AccessSeen::Given(Credentials::Ssh(given))) = &state.access else { panic!("not given") };
     assert_eq!(given.private_key, SecretText::new(CANARY.into()));
@@ -110,7 +111,10 @@ async fn an_encrypted_password_is_read_with_its_key_pair() {
     );
     let state = look(&aws, &lightsail(AccessProtocol::Rdp), &BOTH).await.unwrap();
     let Some(AccessSeen::Given(Credentials::Rdp(given))) = &state.access else { panic!("not given") };
-    assert_eq!((given.password.reveal(), given.ciphertext.reveal(), given.key_pair_name.as_str()), ("", CANARY, "team-key"));
+    assert_eq!(
+        (given.password.reveal(), given.ciphertext.reveal(), given.key_pair_name.as_str()),
+        ("", CANARY, "team-key")
+    );
 }
 
 /// Cut off anywhere, an answer with credentials becomes an error without a byte of them; so does one of another form.
@@ -184,7 +188,11 @@ fn game_lift(first: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) -> 
             "DescribeInstances" => map([("Instances", list([]))]),
             "DescribeCompute" => map([(
                 "Compute",
-                map([("ComputeName", "c-1".into()), ("ComputeStatus", "Active".into()), ("Location", "eu-west-1".into())]),
+                map([
+                    ("ComputeName", "c-1".into()),
+                    ("ComputeStatus", "Active".into()),
+                    ("Location", "eu-west-1".into()),
+                ]),
             )]),
             "GetInstanceAccess" => map([(
                 "InstanceAccess",

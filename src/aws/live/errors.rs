@@ -49,7 +49,9 @@ pub(super) fn ours(operation: &'static str, class: Class, code: &str, message: &
 fn answered(service: Service, operation: &'static str, meta: &ErrorMetadata, raw: &HttpResponse) -> AwsError {
     let (message, status) = (meta.message().unwrap_or_default(), raw.status().as_u16());
     match service {
-        Service::AppStream | Service::GameLift | Service::Sts => classed(service, operation, meta.code(), message, status),
+        Service::AppStream | Service::GameLift | Service::Sts => {
+            classed(service, operation, meta.code(), message, status)
+        }
         Service::Lightsail => {
             let code = exception(meta, raw);
             classed(service, operation, code.as_deref(), message, status)

@@ -51,7 +51,8 @@ impl Machine {
     /// As a plan sees it.
     pub(super) fn facts(&self, fleet_arn: &str, doing: Option<Doing>) -> TargetFacts {
         let own = self.arn.clone().unwrap_or_else(|| format!("{fleet_arn}/{}", self.name));
-        let terminating = self.status.eq_ignore_ascii_case("TERMINATING") || self.status.eq_ignore_ascii_case("TERMINATED");
+        let terminating =
+            self.status.eq_ignore_ascii_case("TERMINATING") || self.status.eq_ignore_ascii_case("TERMINATED");
         let here = if terminating { Doing::NotRunning(self.status.clone()) } else { Doing::Running };
         TargetFacts {
             id: own,
@@ -76,12 +77,17 @@ pub(super) fn fleet(client: &Client, way: &Way, id: &str) -> BoxFuture<'static, 
     let (client, way, id) = (client.clone(), way.clone(), id.to_owned());
     Box::pin(async move {
         if of_containers(&id) {
-            let answer = way.read(DESCRIBE_CONTAINER_FLEET, client.describe_container_fleet().fleet_id(&id).send()).await;
+            let answer =
+                way.read(DESCRIBE_CONTAINER_FLEET, client.describe_container_fleet().fleet_id(&id).send()).await;
             let Some(fleet) = found(answer)?.and_then(|said| said.container_fleet) else { return Ok(Fleet::Absent) };
             let arn = fleet.fleet_arn.unwrap_or(id);
-            return Ok(Fleet::Container { arn, status: word(fleet.status.as_ref().map(sdk::ContainerFleetStatus::as_str)) });
+            return Ok(Fleet::Container {
+                arn,
+                status: word(fleet.status.as_ref().map(sdk::ContainerFleetStatus::as_str)),
+            });
         }
-        let answer = way.read(DESCRIBE_FLEET_ATTRIBUTES, client.describe_fleet_attributes().fleet_ids(&id).send()).await;
+        let answer =
+            way.read(DESCRIBE_FLEET_ATTRIBUTES, client.describe_fleet_attributes().fleet_ids(&id).send()).await;
         let fleets = found(answer)?.and_then(|said| said.fleet_attributes).unwrap_or_default();
         let Some(fleet) = fleets.into_iter().next() else { return Ok(Fleet::Absent) };
         let arn = fleet.fleet_arn.unwrap_or(id);

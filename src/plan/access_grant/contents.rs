@@ -19,6 +19,8 @@ const SSH: &str = "22";
 const RDP: &str = "3389";
 /// How long a certificate of Lightsail lives where neither AWS nor the certificate says: what its users observe.
 const TEN_MINUTES: Duration = Duration::from_secs(600);
+/// Credentials that live no longer than this are none: they would be asked for in a loop.
+const SHORTEST: Duration = Duration::from_secs(5);
 
 /// What goes into the Secret.
 #[derive(Debug, PartialEq)]
@@ -29,8 +31,6 @@ pub struct Contents {
     pub material: SecretMaterial,
     /// When the credentials expire, if that is known.
     pub expires: Option<Timestamp>,
-    /// The address in them.
-    pub address: Option<String>,
 }
 
 /// Makes the files, for a grant of this name, of what AWS gave at this time. `key` is what was found of `decryptionKeyRef`.
@@ -73,6 +73,10 @@ fn ssh(grant: &str, access: &SshAccess, address: Option<&str>, now: Timestamp) -
     }
     let expires = access.expires_at.or_else(|| certificate::valid_before(access.certificate.reveal()));
     let expires = to_the_second(expires.unwrap_or_else(|| now.checked_add(TEN_MINUTES).unwrap_or(now)));
+    if expires <= now.checked_add(SHORTEST).unwrap_or(now) {
+        let text = "AWS gave credentials that have expired: is the operator's clock right?";
+        return Err(Verdict::Working(Waiting::AwsUnavailable, text.into()));
+    }
     let mut material = SecretMaterial::default();
     material.put("ssh-privatekey", line(&access.private_key));
     material.put("ssh-privatekey-cert.pub", line(&access.certificate));
@@ -88,7 +92,7 @@ fn ssh(grant: &str, access: &SshAccess, address: Option<&str>, now: Timestamp) -
     material.put("port", SSH);
     material.put("username", username);
     material.put("expires-at", expires.to_string());
-    Ok(Contents { kind: SecretKind::SshAuth, material, expires: Some(expires), address: Some(host) })
+    Ok(Contents { kind: SecretKind::SshAuth, material, expires: Some(expires) })
 }
 
 fn rdp(access: &RdpAccess, key: Option<&KeyFound>, address: Option<&str>) -> Result<Contents, Verdict> {
@@ -99,7 +103,8 @@ fn rdp(access: &RdpAccess, key: Option<&KeyFound>, address: Option<&str>) -> Res
     match (password.is_empty(), ciphertext.is_empty(), key) {
         (false, _, _) => material.put("password", password),
         (true, true, _) => {
-            let text = "AWS does not have the password yet, which takes up to 15 minutes after the instance was created";
+            let text =
+                "AWS does not have the password yet, which takes up to 15 minutes after the instance was created";
             return Err(Verdict::Working(Waiting::PasswordNotReady, text.into()));
         }
         (true, false, None) => {
@@ -127,7 +132,7 @@ fn rdp(access: &RdpAccess, key: Option<&KeyFound>, address: Option<&str>) -> Res
         }
     }
     desktop(&mut material, &host, username);
-    Ok(Contents { kind: SecretKind::Opaque, material, expires: None, address: Some(host) })
+    Ok(Contents { kind: SecretKind::Opaque, material, expires: None })
 }
 
 fn game_lift_ssh(grant: &str, login: &Login, address: Option<&str>) -> Result<Contents, Verdict> {
@@ -149,7 +154,7 @@ fn game_lift_ssh(grant: &str, login: &Login, address: Option<&str>) -> Result<Co
     material.put("host", host.as_str());
     material.put("port", SSH);
     material.put("username", username);
-    Ok(Contents { kind: SecretKind::SshAuth, material, expires: None, address: Some(host) })
+    Ok(Contents { kind: SecretKind::SshAuth, material, expires: None })
 }
 
 fn game_lift_rdp(login: &Login, address: Option<&str>) -> Result<Contents, Verdict> {
@@ -161,7 +166,7 @@ fn game_lift_rdp(login: &Login, address: Option<&str>) -> Result<Contents, Verdi
     let mut material = SecretMaterial::default();
     material.put("password", login.secret.reveal());
     desktop(&mut material, &host, username);
-    Ok(Contents { kind: SecretKind::Opaque, material, expires: None, address: Some(host) })
+    Ok(Contents { kind: SecretKind::Opaque, material, expires: None })
 }
 
 fn compute(access: &ComputeAccess) -> Result<Contents, Verdict> {
@@ -184,11 +189,12 @@ fn compute(access: &ComputeAccess) -> Result<Contents, Verdict> {
     material.put("target", target);
     material.put("connect.sh", connect(target, region));
     if !access.containers.is_empty() {
-        let named = |(name, id): &(String, String)| serde_json::json!({ "containerName": name, "containerRuntimeId": id });
+        let named =
+            |(name, id): &(String, String)| serde_json::json!({ "containerName": name, "containerRuntimeId": id });
         let list: Vec<serde_json::Value> = access.containers.iter().map(named).collect();
         material.put("containers.json", format!("{}\n", serde_json::Value::from(list)));
     }
-    Ok(Contents { kind: SecretKind::Opaque, material, expires: None, address: None })
+    Ok(Contents { kind: SecretKind::Opaque, material, expires: None })
 }
 
 /// A script beside the file `credentials`. What the caller's own environment says of AWS would come first, so it is put away.
@@ -218,8 +224,7 @@ fn desktop(material: &mut SecretMaterial, host: &str, username: &str) {
     material.put("host", host);
     material.put("port", RDP);
     material.put("username", username);
-    let file =
-        format!("full address:s:{address}:{RDP}\r\nusername:s:{username}\r\nprompt for credentials:i:1\r\n");
+    let file = format!("full address:s:{address}:{RDP}\r\nusername:s:{username}\r\nprompt for credentials:i:1\r\n");
     material.put("connection.rdp", file);
 }
 

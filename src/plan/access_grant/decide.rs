@@ -32,6 +32,10 @@ const LONG: Duration = Duration::from_secs(30);
 const REFUSED: Duration = Duration::from_secs(300);
 /// The same where a RoleBinding mends it, which nothing tells us of.
 const DENIED: Duration = Duration::from_secs(60);
+/// How far apart credentials are asked for that were spoilt.
+const APART: Duration = Duration::from_secs(5);
+/// An edit that shows again within this time after we wrote the Secret is deleted with it.
+const STUBBORN: Duration = Duration::from_secs(30);
 /// How far apart AWS must say twice that a machine is not there.
 const TWICE: Duration = Duration::from_secs(10);
 
@@ -195,7 +199,19 @@ impl<'a> Pass<'a> {
         }
         match self.standing(facts) {
             Standing::Good(renew) => self.ready(facts, renew.min(end)),
-            Standing::None | Standing::Due | Standing::Broken(_) => self.issue(scope, state, facts, end),
+            Standing::Broken(why) => match facts.map(|facts| (facts, standing::age(facts, input.now))) {
+                // Whoever is at it again and again does not make us ask AWS each time.
+                Some((_, age)) if age < APART => {
+                    let text = format!("{why}: writing it anew");
+                    self.wait(Verdict::Working(Waiting::Issuing, text), APART.saturating_sub(age))
+                }
+                // Written anew a moment ago, and still not ours alone (another field manager has the same values): it goes.
+                Some((facts, age)) if why == standing::EDITED && age < STUBBORN => {
+                    self.delete(facts, Verdict::Working(Waiting::Issuing, ISSUING.into()))
+                }
+                Some(_) | None => self.issue(scope, state, facts, end),
+            },
+            Standing::None | Standing::Due => self.issue(scope, state, facts, end),
         }
     }
 
@@ -300,7 +316,8 @@ impl<'a> Pass<'a> {
         let stuck = failure.verb == SecretVerb::Replace && failure.why == SecretRefusal::Refused;
         if let Some(facts) = facts.filter(|facts| stuck && facts.edited) {
             // Somebody made it unchangeable: it goes, and comes anew.
-            let verdict = Verdict::Working(Waiting::SecretNotWritten, refusal(failure, &self.secret).message().to_owned());
+            let verdict =
+                Verdict::Working(Waiting::SecretNotWritten, refusal(failure, &self.secret).message().to_owned());
             return Some(self.delete(facts, verdict));
         }
         let patience = match failure.why {
@@ -344,7 +361,8 @@ impl<'a> Pass<'a> {
     fn keep(&self, facts: Option<&SecretFacts>, contents: Contents, target: &TargetFacts) -> Plan<GrantKind> {
         let (input, object) = (self.input, self.input.object);
         let uid = object.uid().unwrap_or_default();
-        let stamps = standing::stamps(&contents, target, term::interval(object), &uid, input.now);
+        let stamps =
+            standing::stamps(&contents, target, self.face().flatten(), term::interval(object), &uid, input.now);
         let template = object.spec.secret.clone().unwrap_or_default();
         let kind: SecretKind = contents.kind;
         let body = SecretBody {
@@ -362,8 +380,7 @@ impl<'a> Pass<'a> {
                 (SecretWrite::Create(body), vec![News::done("Granted", "Grant", bounded(&text, 1024))])
             }
             Some(facts) => {
-                let write =
-                    SecretWrite::Replace { body, uid: facts.uid.clone(), version: facts.version.clone() };
+                let write = SecretWrite::Replace { body, uid: facts.uid.clone(), version: facts.version.clone() };
                 (write, self.repaired(facts))
             }
         };
@@ -401,7 +418,8 @@ impl<'a> Pass<'a> {
 
     /// Its time is over, or its target gone, and its Secret is there.
     fn end(&self, facts: &SecretFacts, why: EndReason) -> Plan<GrantKind> {
-        let mut plan = self.delete(facts, Verdict::Working(Waiting::Deleting, format!("the grant is over ({why}): {LEAVING}")));
+        let mut plan =
+            self.delete(facts, Verdict::Working(Waiting::Deleting, format!("the grant is over ({why}): {LEAVING}")));
         let left = match standing::expires_at(facts) {
             Some(at) if at > self.input.now => format!("what was handed out works until {at}"),
             Some(_) => "what was handed out has expired".into(),
@@ -555,14 +573,17 @@ fn refusal(failure: &SecretFailure, name: &str) -> Verdict {
     let words = bounded(&failure.message, WORDS / 2);
     match failure.why {
         SecretRefusal::Taken => {
-            let text = format!("a Secret {name} exists and is not this grant's: delete it, or choose another secret.name");
+            let text =
+                format!("a Secret {name} exists and is not this grant's: delete it, or choose another secret.name");
             Verdict::Stalled(Stall::SecretNotOwned, text)
         }
         SecretRefusal::Denied => {
             let text = format!("the operator may not keep Secrets in this namespace: {words}");
             Verdict::Stalled(Stall::SecretsNotPermitted, text)
         }
-        SecretRefusal::Refused => Verdict::Working(Waiting::SecretNotWritten, format!("Secret {name} is not taken: {words}")),
+        SecretRefusal::Refused => {
+            Verdict::Working(Waiting::SecretNotWritten, format!("Secret {name} is not taken: {words}"))
+        }
         SecretRefusal::Conflict | SecretRefusal::Unavailable => {
             Verdict::Working(Waiting::SecretNotWritten, format!("Secret {name} could not be written: {words}"))
         }

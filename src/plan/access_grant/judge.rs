@@ -7,10 +7,10 @@ use super::state::{Doing, Missing, NoAccess, TargetFacts};
 use super::term::length;
 use crate::api::AccessGrant;
 use crate::api::access_grant::{AccessProtocol, GrantTarget, TargetStamp};
+use crate::plan::Scope;
 use crate::plan::conditions::to_the_second;
 use crate::plan::ownership::PREFIX;
 use crate::plan::reason::{Stall, Verdict, Waiting};
-use crate::plan::Scope;
 
 /// Why the namespace may not ask for this, if so: what no look at the target is needed for.
 pub fn may_ask(object: &AccessGrant, scope: &Scope) -> Result<(), String> {
@@ -28,9 +28,12 @@ pub fn may_ask(object: &AccessGrant, scope: &Scope) -> Result<(), String> {
         }
         // What the namespace's own object is for needs no word of an Account.
         (true, ..) => Ok(()),
-        (false, _, false, _) => Err(format!("no Account allows this namespace to open a {target:?} (allow.grants.targets)")),
+        (false, _, false, _) => {
+            Err(format!("no Account allows this namespace to open a {target:?} (allow.grants.targets)"))
+        }
         (false, false, true, _) => Err(
-            "no Account allows this namespace to open what is none of the operator's objects (allow.grants.unmanaged)".into(),
+            "no Account allows this namespace to open what is none of the operator's objects (allow.grants.unmanaged)"
+                .into(),
         ),
         (false, true, true, _) => Ok(()),
     }
@@ -63,9 +66,10 @@ pub fn stamp(name: Option<String>, facts: &TargetFacts) -> TargetStamp {
 pub fn not_ready(object: &AccessGrant, facts: &TargetFacts) -> Option<Verdict> {
     let protocol = object.spec.lightsail_instance.as_ref().map(|target| target.protocol);
     match (&facts.doing, protocol, facts.windows, &facts.address) {
-        (Doing::FleetNot(word), ..) => {
-            Some(Verdict::Working(Waiting::FleetNotActive, format!("the fleet is {word}: AWS gives no access in this state")))
-        }
+        (Doing::FleetNot(word), ..) => Some(Verdict::Working(
+            Waiting::FleetNotActive,
+            format!("the fleet is {word}: AWS gives no access in this state"),
+        )),
         (Doing::NotRunning(word), ..) => {
             Some(Verdict::Working(Waiting::InstanceNotRunning, format!("the instance is {word}")))
         }

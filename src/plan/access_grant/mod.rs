@@ -24,8 +24,8 @@ use super::instance::InstanceKind;
 use super::{Call, Face, Input, KeyRef, KeySource, Kind, Neighbour, Plan, Reply, Status, conditions};
 
 pub use state::{
-    AccessSeen, ComputeAccess, Credentials, Doing, GrantLook, GrantState, Login, Missing, NoAccess, RdpAccess, SshAccess,
-    TargetFacts, TargetSeen,
+    AccessSeen, ComputeAccess, Credentials, Doing, GrantLook, GrantState, Login, Missing, NoAccess, RdpAccess,
+    SshAccess, TargetFacts, TargetSeen,
 };
 
 /// The kind AccessGrant.

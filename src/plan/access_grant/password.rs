@@ -25,7 +25,8 @@ pub fn decrypt(ciphertext: &str, key: &str) -> Result<SecretText, String> {
     let packed: String = ciphertext.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let ciphertext = STANDARD.decode(packed).map_err(|_| "the encrypted password is no base64".to_owned())?;
     let mut plain = Zeroizing::new(vec![0; key.min_output_size()]);
-    let wrong = || "the private key does not decrypt the password: it is not that of the instance's key pair".to_owned();
+    let wrong =
+        || "the private key does not decrypt the password: it is not that of the instance's key pair".to_owned();
     if ciphertext.len() != key.key_size_bytes() {
         return Err(wrong());
     }
@@ -35,7 +36,8 @@ pub fn decrypt(ciphertext: &str, key: &str) -> Result<SecretText, String> {
 }
 
 fn private_key(pem: &str) -> Result<Pkcs1PrivateDecryptingKey, String> {
-    let unread = |what: &str| format!("the private key {what}: give an RSA key as PEM (PKCS#1 or PKCS#8) without a passphrase");
+    let unread =
+        |what: &str| format!("the private key {what}: give an RSA key as PEM (PKCS#1 or PKCS#8) without a passphrase");
     if pem.len() > LONGEST {
         return Err(unread("is too long"));
     }

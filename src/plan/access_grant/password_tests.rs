@@ -24,7 +24,11 @@ fn what_cannot_be_decrypted_is_told_without_a_word_of_key_or_password() {
         ("AAAA", PKCS1, "is not that of the instance's key pair"),
         ("%%%", PKCS1, "no base64"),
         (PASSWORD, "", "is of another form"),
-        (PASSWORD, "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----", "is of another form"),
+        (
+            PASSWORD,
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----",
+            "is of another form",
+        ),
         (PASSWORD, "-----BEGIN RSA PRIVATE KEY-----\nAAAA", "is no valid PEM"),
         (PASSWORD, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "is no RSA key"),
         (PASSWORD, &encrypted, "has a passphrase"),

@@ -11,6 +11,7 @@ use super::state::TargetFacts;
 use super::term::INTERVAL;
 use crate::plan::Face;
 use crate::plan::conditions::to_the_second;
+use crate::plan::report::elapsed;
 use crate::plan::secret::SecretFacts;
 
 /// Credentials with an expiry are renewed when this share of their time is over at the soonest, and [`LATEST`] at the latest:
@@ -24,9 +25,15 @@ const INTERVAL_SOONEST: f64 = 0.5;
 const FLOOR: Duration = Duration::from_secs(5);
 
 const EXPIRES_AT: &str = "expires-at";
+const ISSUED_AT: &str = "issued-at";
 const RENEW_AT: &str = "renew-at";
 const TARGET: &str = "target";
 const ADDRESS: &str = "address";
+
+/// What the address was that the object of the machine showed, if it did: AWS may know another one sooner.
+fn shown(face: Option<&Face>) -> Option<&str> {
+    face.and_then(|face| face.address.as_deref())
+}
 
 /// How credentials in a Secret of ours stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,17 +58,19 @@ impl Standing {
     }
 }
 
+/// See [`Standing::Broken`].
+pub const EDITED: &str = "somebody has edited the Secret";
+
 /// How a Secret of ours stands, for the machine that is remembered and the face of its object.
 pub fn standing(facts: &SecretFacts, id: Option<&str>, face: Option<&Face>, now: Timestamp) -> Standing {
     let time = |key| facts.stamps.get(key).and_then(|text: &String| text.parse::<Timestamp>().ok());
     let stamped = |key| facts.stamps.get(key).map(String::as_str);
     let expired = expires_at(facts).is_some_and(|at| at <= now);
     let another = id.is_some() && stamped(TARGET) != id;
-    let address = face.and_then(|face| face.address.as_deref());
-    let moved = address.is_some() && stamped(ADDRESS).is_some() && stamped(ADDRESS) != address;
+    let moved = shown(face).is_some() && stamped(ADDRESS) != shown(face);
     match (facts.deleting, facts.edited, facts.owned, expired, another, moved, time(RENEW_AT)) {
         (true, ..) => Standing::Broken("somebody is deleting the Secret"),
-        (_, true, ..) => Standing::Broken("somebody has edited the Secret"),
+        (_, true, ..) => Standing::Broken(EDITED),
         (_, _, false, ..) => Standing::Broken("the Secret has lost its owner"),
         (_, _, _, true, ..) => Standing::Broken("the credentials have expired"),
         (_, _, _, _, true, ..) => Standing::Broken("the credentials are for another machine"),
@@ -77,24 +86,32 @@ pub fn expires_at(facts: &SecretFacts) -> Option<Timestamp> {
     facts.stamps.get(EXPIRES_AT)?.parse().ok()
 }
 
+/// How long the credentials in a Secret have been there; long, where that cannot be told.
+pub fn age(facts: &SecretFacts, now: Timestamp) -> Duration {
+    let issued = facts.stamps.get(ISSUED_AT).and_then(|text| text.parse::<Timestamp>().ok());
+    issued.map_or(Duration::MAX, |at| elapsed(at, now))
+}
+
 /// The stamps of new credentials. Nothing in them is secret.
 pub fn stamps(
     contents: &Contents,
     target: &TargetFacts,
+    face: Option<&Face>,
     interval: Option<Duration>,
     uid: &str,
     now: Timestamp,
 ) -> BTreeMap<String, String> {
     let renew = renew_at(contents.expires, interval, uid, now);
     let mut stamps = BTreeMap::from([
+        (ISSUED_AT.to_owned(), to_the_second(now).to_string()),
         (RENEW_AT.to_owned(), to_the_second(renew).to_string()),
         (TARGET.to_owned(), target.id.clone()),
     ]);
     if let Some(expires) = contents.expires {
         stamps.insert(EXPIRES_AT.to_owned(), to_the_second(expires).to_string());
     }
-    if let Some(address) = &contents.address {
-        stamps.insert(ADDRESS.to_owned(), address.clone());
+    if let Some(address) = shown(face) {
+        stamps.insert(ADDRESS.to_owned(), address.to_owned());
     }
     stamps
 }
@@ -116,7 +133,8 @@ pub fn renew_at(expires: Option<Timestamp>, interval: Option<Duration>, uid: &st
 /// A number between 0 and 1 that is another one for each object and each time, and always the same for both (FNV-1a).
 fn chance(uid: &str, now: Timestamp) -> f64 {
     let bytes = uid.bytes().chain(now.as_second().to_le_bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     // The upper bits of FNV mix well; 53 of them are what an f64 holds.
     let mixed = hash ^ (hash >> 32);
     (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11) as f64 / (1_u64 << 53) as f64

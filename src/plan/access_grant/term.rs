@@ -33,7 +33,8 @@ impl Term {
         let created = object.creation_timestamp().map(|time| time.0);
         let start = object.spec.starts_at.or(created).map(to_the_second);
         let Some(start) = start else { return Err("the object has no time of creation".into()) };
-        let lasts = length(&object.spec.duration).ok_or_else(|| format!("duration {} cannot be read", object.spec.duration))?;
+        let lasts =
+            length(&object.spec.duration).ok_or_else(|| format!("duration {} cannot be read", object.spec.duration))?;
         Ok(Self { start, end: start.checked_add(lasts).unwrap_or(Timestamp::MAX) })
     }
 }
@@ -84,7 +85,8 @@ mod tests {
 
     #[test]
     fn every_length_that_the_schema_takes_is_read() {
-        let rows = [("1m", 60), ("1h30m", 5400), ("90s", 90), ("8760h", 31_536_000), ("0h1m0s", 60), ("999999s", 999_999)];
+        let rows =
+            [("1m", 60), ("1h30m", 5400), ("90s", 90), ("8760h", 31_536_000), ("0h1m0s", 60), ("999999s", 999_999)];
         for (text, seconds) in rows {
             assert_eq!(length(text), Some(Duration::from_secs(seconds)), "{text}");
         }

@@ -95,11 +95,8 @@ pub fn grant() -> Bed {
         available: true,
         deleting: false,
     };
-    let beside = Beside {
-        objects: [(neighbour(), Some(face))].into(),
-        secret: SecretSeen::Absent,
-        ..Beside::default()
-    };
+    let beside =
+        Beside { objects: [(neighbour(), Some(face))].into(), secret: SecretSeen::Absent, ..Beside::default() };
     Bed {
         object,
         target: TargetSeen::There(Box::new(instance())),

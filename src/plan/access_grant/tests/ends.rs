@@ -57,6 +57,13 @@ fn before_its_beginning_a_grant_asks_nothing_and_writes_nothing() {
     assert!(bed.says("Reconciling", "NotStarted"));
     assert_eq!((bed.calls, bed.looks, bed.writes.len()), (0, 0, 0));
     bed.now = at("2026-11-22T14:00:00Z");
+    bed.access = || match ssh() {
+        AccessSeen::Given(Credentials::Ssh(access)) => {
+            let expires_at = Some(at("2026-11-22T14:10:00Z"));
+            AccessSeen::Given(Credentials::Ssh(SshAccess { expires_at, ..access }))
+        }
+        other => other,
+    };
     bed.settle();
     assert!(bed.says("Ready", "Available"));
     assert_eq!(bed.status().ends_at, Some(at("2026-11-22T15:00:00Z")));
@@ -128,7 +135,7 @@ fn a_target_that_comes_back_is_not_gone() {
     assert_eq!(bed.pass(), "Wait");
     bed.access = ssh;
     bed.after(60);
-    assert_eq!(bed.pass(), "Replace");
+    assert_eq!(bed.pass(), "Replace", "{:?}", bed.shown());
     assert_eq!(bed.status().internal.missing_since, None);
     bed.access = || AccessSeen::NotFound;
     bed.after(400);
@@ -137,10 +144,9 @@ fn a_target_that_comes_back_is_not_gone() {
 
 #[test]
 fn another_machine_under_the_name_is_not_the_target() {
-    for change in [
-        (|facts| facts.id = format!("{ARN}-other")) as fn(&mut TargetFacts),
-        |facts| facts.created = Some(at("2026-11-22T11:00:00Z")),
-    ] {
+    for change in [(|facts| facts.id = format!("{ARN}-other")) as fn(&mut TargetFacts), |facts| {
+        facts.created = Some(at("2026-11-22T11:00:00Z"))
+    }] {
         let mut bed = granted();
         bed.after(400);
         change(bed.target());

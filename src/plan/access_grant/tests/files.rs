@@ -50,7 +50,10 @@ fn ssh_has_the_files_of_the_table_and_every_one_is_right() {
     );
     assert_eq!(files["expires-at"], "2026-11-22T12:10:00Z");
     assert_eq!(files["known_hosts"], "198.51.100.7 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA\n");
-    assert_eq!((files["host"].as_str(), files["port"].as_str(), files["username"].as_str()), ("198.51.100.7", "22", "ubuntu"));
+    assert_eq!(
+        (files["host"].as_str(), files["port"].as_str(), files["username"].as_str()),
+        ("198.51.100.7", "22", "ubuntu")
+    );
     assert!(files["ssh-privatekey"].ends_with("-----END RSA PRIVATE KEY-----\n"));
 }
 
@@ -187,7 +190,8 @@ fn connect_asks_systems_manager_with_these_credentials_and_no_others() {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
     let aws = folder.path().join("aws");
-    std::fs::write(&aws, "#!/bin/sh\necho \"$AWS_ACCESS_KEY_ID|$AWS_PROFILE|$AWS_SHARED_CREDENTIALS_FILE|$*\"\n").unwrap();
+    std::fs::write(&aws, "#!/bin/sh\necho \"$AWS_ACCESS_KEY_ID|$AWS_PROFILE|$AWS_SHARED_CREDENTIALS_FILE|$*\"\n")
+        .unwrap();
     std::fs::set_permissions(&aws, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let path = format!("{}:/usr/bin:/bin", folder.path().display());
     let output = Command::new("/bin/sh")

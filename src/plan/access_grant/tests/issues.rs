@@ -52,10 +52,11 @@ fn what_others_do_to_the_secret_is_repaired_at_once() {
         |facts| facts.edited = true,
         |facts| facts.owned = false,
         |facts| facts.stamps.clear(),
-        |facts| drop(facts.stamps.insert("address".into(), "203.0.113.9".into())),
+        |facts| drop(facts.stamps.insert("target".into(), "another".into())),
     ];
     for harm in harms {
         let mut bed = granted();
+        bed.after(60);
         harm(bed.facts());
         assert_eq!(bed.pass(), "Replace");
         assert_eq!(bed.settle(), "Settled");
@@ -69,6 +70,7 @@ fn what_others_do_to_the_secret_is_repaired_at_once() {
 #[test]
 fn another_address_of_the_machine_renews_at_once() {
     let mut bed = granted();
+    bed.after(60);
     bed.face().address = Some("203.0.113.9".into());
     bed.target().address = Some("203.0.113.9".into());
     bed.access = || match ssh() {
@@ -83,8 +85,49 @@ fn another_address_of_the_machine_renews_at_once() {
 }
 
 #[test]
+fn whoever_edits_it_every_second_costs_a_call_in_five_seconds_and_what_stays_edited_is_made_anew() {
+    let mut bed = granted();
+    let calls = bed.calls;
+    for _ in 0..60 {
+        bed.after(1);
+        if let SecretSeen::There(facts) = &mut bed.beside.secret {
+            facts.edited = true;
+        }
+        bed.pass();
+    }
+    assert!(bed.calls - calls <= 12, "{}", bed.calls - calls);
+    assert!(bed.writes.contains(&"Delete".to_owned()), "{:?}", bed.writes);
+    bed.after(5);
+    assert_eq!(bed.settle(), "Settled");
+    assert!(bed.says("Ready", "Available"));
+}
+
+#[test]
+fn the_address_that_its_object_shows_late_or_never_makes_no_loop() {
+    let mut bed = grant();
+    bed.face().address = Some("203.0.113.1".into());
+    assert_eq!(bed.settle(), "Settled");
+    bed.after(60);
+    assert_eq!(bed.settle(), "Settled");
+    assert_eq!(bed.calls, 1);
+    bed.face().address = Some("198.51.100.7".into());
+    assert_eq!(bed.settle(), "Settled");
+    assert_eq!(bed.calls, 2);
+}
+
+#[test]
+fn credentials_that_come_expired_are_not_asked_for_in_a_loop() {
+    let mut bed = grant();
+    bed.now = at("2026-11-22T12:30:00Z");
+    assert_eq!(bed.settle(), "Wait");
+    assert!(bed.says("Reconciling", "AwsUnavailable"));
+    assert_eq!(bed.writes.len(), 0);
+}
+
+#[test]
 fn a_secret_that_somebody_made_unchangeable_is_deleted_and_made_anew() {
     let mut bed = granted();
+    bed.after(60);
     bed.facts().edited = true;
     bed.refused(SecretVerb::Replace, SecretRefusal::Refused);
     assert_eq!(bed.pass(), "Delete");
@@ -119,7 +162,12 @@ fn what_is_not_ready_is_waited_for_with_a_reason_of_its_own() {
         (|bed| bed.target = TargetSeen::NoAccess(NoAccess::Anywhere), "Stalled", "AnywhereFleet", 0),
         (|bed| bed.target = TargetSeen::NoAccess(NoAccess::Container), "Stalled", "ContainerFleet", 0),
         (|bed| bed.access = || AccessSeen::NotYet("wait".into()), "Reconciling", "AwsBusy", 1),
-        (|bed| bed.access = || AccessSeen::Refused("InvalidRequestException".into(), "no".into()), "Stalled", "Rejected", 1),
+        (
+            |bed| bed.access = || AccessSeen::Refused("InvalidRequestException".into(), "no".into()),
+            "Stalled",
+            "Rejected",
+            1,
+        ),
     ];
     for (number, (change, condition, reason, calls)) in rows.into_iter().enumerate() {
         let mut bed = grant();

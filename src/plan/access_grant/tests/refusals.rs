@@ -145,6 +145,7 @@ fn an_account_elsewhere_than_the_target_takes_the_secret() {
 #[test]
 fn no_key_no_password_and_no_token_is_in_any_plan_as_text() {
     let mut bed = granted();
+    bed.after(60);
     bed.facts().edited = true;
     let plan = bed.plan();
     let text = format!("{plan:?} {:?} {:?}", bed.body, ssh());
