@@ -303,7 +303,12 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         self.tell(&known.object, news);
         Ok(match (&known.seen, held) {
             // AWS could not be read: tried again as soon as it may be.
-            (Seen::Unknown, Some(hold)) => Outcome::after(PassOutcome::Failed, hold.left()),
+            (Seen::Unknown, Some(hold)) => {
+                // A Secret that has to end is not put off until then.
+                let keeps = K::secret(&known.object).is_some();
+                let left = if keeps { hold.left().min(SECRETS_END) } else { hold.left() };
+                Outcome::after(PassOutcome::Failed, left)
+            }
             (Seen::Unknown, None) => Outcome::after(PassOutcome::Failed, wait),
             (Seen::NotLooked | Seen::NotAllowed(_) | Seen::Found(_), _) => Outcome::after(PassOutcome::Waiting, wait),
         })

@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use windlass::api::Arn;
 use windlass::api::access_grant::{
     AccessGrant, AccessGrantSpec, AccessProtocol, GrantTarget, LightsailInstanceTarget, SecretTemplate,
 };
-use windlass::api::Arn;
 use windlass::aws::accounts::ScopeError;
 use windlass::aws::gate::Urgency;
 use windlass::aws::{Ask, AwsError, AwsPort, Leave, Reply, Stray};
@@ -48,7 +48,8 @@ impl Aws {
 
 impl AwsPort<GrantKind> for Aws {
     async fn scope(&self, _: &AccessGrant) -> Result<Scope, ScopeError> {
-        let grants = AllowGrants { targets: [GrantTarget::LightsailInstance].into(), unmanaged: true, max_duration: None };
+        let grants =
+            AllowGrants { targets: [GrantTarget::LightsailInstance].into(), unmanaged: true, max_duration: None };
         Ok(Scope {
             cluster: "cluster-1".into(),
             account: "123456789012".into(),

@@ -146,6 +146,13 @@ fn while_the_present_credentials_work_no_trouble_with_the_next_is_shown() {
     assert_eq!(bed.pass(), "Wait");
     assert!(bed.says("Reconciling", "AwsUnavailable"), "expired");
     bed.readable = true;
+    bed.access = || match ssh() {
+        AccessSeen::Given(Credentials::Ssh(access)) => {
+            let expires_at = Some(at("2026-11-22T12:30:00Z"));
+            AccessSeen::Given(Credentials::Ssh(SshAccess { expires_at, ..access }))
+        }
+        other => other,
+    };
     assert_eq!(bed.pass(), "Replace");
 }
 
