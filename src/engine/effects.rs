@@ -44,7 +44,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         object: &Arc<K::Object>,
         looks: &BTreeSet<K::Look>,
         not_before: Timestamp,
-    ) -> (Option<Scope>, Seen<K::State>) {
+    ) -> Result<(Option<Scope>, Seen<K::State>), Outcome> {
         let aws = &self.engine.parts().aws;
         let read = async {
             let scope = aws.scope(object).await?;
@@ -54,12 +54,10 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             Ok::<_, ScopeError>((scope, state))
         };
         let timed = async {
-            match tokio::time::timeout(OBSERVE_DEADLINE, read).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err(ScopeError::Aws(AwsError::timeout("Describe", OBSERVE_DEADLINE))),
-            }
+            let late = || Err(ScopeError::Aws(AwsError::timeout("Describe", OBSERVE_DEADLINE)));
+            Ok(self.before_its_end(object, read).await?.unwrap_or_else(late))
         };
-        match self.engine.parts().stage.play(|| "aws observe".into(), false, timed).await {
+        Ok(match self.engine.parts().stage.play(|| "aws observe".into(), false, timed).await? {
             Ok((scope, state)) => {
                 self.memory(|memory| {
                     if let Some(failure) = memory.read_failure.take() {
@@ -73,6 +71,23 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 (None, Seen::Unknown)
             }
             Err(ScopeError::NotAllowed(refusal)) => (None, Seen::NotAllowed(refusal.to_string())),
+        })
+    }
+
+    /// What AWS says by the deadline of a look, if it does. Where the object's Secret has to go before that, the pass ends
+    /// then, and the next one begins with the Secret.
+    pub(super) async fn before_its_end<T>(
+        &self,
+        object: &K::Object,
+        look: impl Future<Output = T>,
+    ) -> Result<Option<T>, Outcome> {
+        let now = (self.engine.parts().clock)();
+        let left = K::ends(object).and_then(|at| Duration::try_from(at.duration_since(now)).ok());
+        let left = left.filter(|left| !left.is_zero() && *left < OBSERVE_DEADLINE);
+        match (tokio::time::timeout(left.unwrap_or(OBSERVE_DEADLINE), look).await, left) {
+            (Ok(said), _) => Ok(Some(said)),
+            (Err(_), Some(_)) => Err(Outcome::now(PassOutcome::Held)),
+            (Err(_), None) => Ok(None),
         }
     }
 

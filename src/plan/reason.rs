@@ -49,6 +49,24 @@ pub enum Waiting {
     PowerContested,
     /// A deletion waits, because AWS would destroy automatic snapshots with the instance.
     AutoSnapshotsKept,
+    /// A grant has not begun.
+    NotStarted,
+    /// The machine of a grant does not run.
+    InstanceNotRunning,
+    /// The machine of a grant has no address yet.
+    NoAddress,
+    /// AWS has not seen the host keys of the machine yet.
+    HostKeysUnknown,
+    /// AWS does not have the password of a Windows machine yet.
+    PasswordNotReady,
+    /// There is no such compute in the fleet.
+    ComputeNotFound,
+    /// The fleet is in a state that gives no access.
+    FleetNotActive,
+    /// Credentials are being asked for.
+    Issuing,
+    /// The API server does not take the Secret now.
+    SecretNotWritten,
 }
 
 /// Why only an edit or a person can help.
@@ -76,6 +94,14 @@ pub enum Stall {
     CatalogueMismatch,
     /// The operator may not read the Secret or ConfigMap that the spec names.
     SecretsNotPermitted,
+    /// A Secret of that name exists and is not ours.
+    SecretNotOwned,
+    /// AWS gives no access to the computes of an Anywhere fleet.
+    AnywhereFleet,
+    /// The instances of a container fleet are not reached: its computes are.
+    ContainerFleet,
+    /// The private key does not decrypt the password.
+    DecryptionFailed,
     /// It was deleted in AWS and `recreatePolicy` is `Never`.
     DeletedOutOfBand,
     /// AWS reports the same errors for ten minutes.
