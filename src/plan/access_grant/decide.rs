@@ -15,11 +15,11 @@ use super::term::{self, Term};
 use super::{GrantKind, earlier};
 use crate::api::access_grant::{AccessGrantStatus, EndReason, GrantInternal, TargetStamp};
 use crate::api::{Arn, PAUSED};
-use crate::plan::conditions::{self, Fact, bounded, to_the_second};
+use crate::plan::conditions::{self, bounded, to_the_second};
 use crate::plan::reason::{Stall, Verdict, Waiting};
 use crate::plan::report::{self, WORDS, asked_again, elapsed, generation, trouble};
 use crate::plan::secret::{
-    SecretBody, SecretFacts, SecretFailure, SecretKind, SecretRefusal, SecretSeen, SecretVerb, SecretWrite,
+    SecretBody, SecretFacts, SecretKind, SecretRefusal, SecretSeen, SecretVerb, SecretWrite,
 };
 use crate::plan::{Face, Input, KeyFound, Kind, News, Next, Plan, Scope, Seen};
 
