@@ -12,7 +12,7 @@ use crate::api::Region;
 use crate::settings::{LeaseSettings, RunSettings, SettingsError, Surroundings, go_duration};
 use crate::telemetry::logs::LogFormat;
 
-/// A Kubernetes operator for AWS AppStream 2.0 fleets.
+/// A Kubernetes operator for AWS AppStream 2.0 fleets, stacks and image builders, and Lightsail instances
 #[derive(Debug, Parser)]
 #[command(name = "windlass", version, about, max_term_width = 120)]
 pub struct Cli {

@@ -1,4 +1,5 @@
-//! Windlass: AppStream 2.0 fleets as Kubernetes objects, reconciled against AWS.
+//! Windlass: AppStream 2.0 fleets, stacks and image builders, and Lightsail instances as Kubernetes objects, reconciled
+//! against AWS.
 
 pub mod api;
 pub mod aws;

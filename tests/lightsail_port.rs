@@ -380,6 +380,11 @@ async fn a_create_that_fails_later_is_shown_and_made_again() {
         FaultEffect::FailsLater { code: "InsufficientCapacity".into(), details: "no room in this zone".into() };
     bench.world.script(Fault::nth("CreateInstances", 1, effect));
     let mut life = Life::new(&bench, object("web"));
+    while life.condition("Reconciling").1 != "CreateFailed" {
+        let wait = life.pass().await.unwrap();
+        tokio::time::sleep(wait).await;
+    }
+    assert_eq!(life.sent, ["CreateInstances"]);
     assert!(life.settle().await, "{:?}", life.object.status);
     assert_eq!(life.sent, ["CreateInstances", "CreateInstances"], "{:?}", life.object.status);
     assert_eq!(life.condition("Ready").0, "True");

@@ -238,7 +238,7 @@ pub struct StaticIp {
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = rules::ADD_ONS))]
 pub struct AddOns {
-    /// A snapshot of the disk every day, of which AWS keeps seven; not for Windows. Enabled once the instance runs. Default:
+    /// A snapshot of the disk every day, of which AWS keeps seven; not for Windows. Default:
     /// left alone, or disabled if the operator had enabled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_snapshot: Option<AutoSnapshot>,

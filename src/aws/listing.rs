@@ -161,6 +161,11 @@ where
         Ok(all)
     }
 
+    /// How many resources the last complete read showed; 0 before the first.
+    pub fn size(&self, key: &K) -> u32 {
+        self.all.latest(key).map_or(0, |all| u32::try_from(all.value.items.len()).unwrap_or(u32::MAX))
+    }
+
     /// Tells that a write to a name has just ended, however it ended: no read that began before it answers any more.
     /// `there` says whether the name is believed to be there since, and may be asked for together with others, for AWS
     /// refuses the whole request when it does not know one name; `None` changes nothing about that.

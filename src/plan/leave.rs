@@ -41,13 +41,9 @@ impl<K: Life> Going<'_, K> {
 
     /// Makes one write; the message names the way out.
     pub fn send(&self, call: K::Call, text: &str, news: Option<News>) -> Plan<K> {
-        self.send_hinting(call, text, news, &way_out::<K>())
-    }
-
-    /// Makes one write, with this to say besides.
-    pub fn send_hinting(&self, call: K::Call, text: &str, news: Option<News>, hint: &str) -> Plan<K> {
         let verdict = trouble_with(self.input, &call);
-        let verdict = verdict.unwrap_or_else(|| Verdict::Working(Waiting::Deleting, text.to_owned())).hinting(hint);
+        let verdict =
+            verdict.unwrap_or_else(|| Verdict::Working(Waiting::Deleting, text.to_owned())).hinting(&way_out::<K>());
         // What the deletion has waited for so far is not forgotten when this call fails.
         let before = K::earlier(self.input.object).pending_changes().iter();
         let changes = before.filter(|change| change.field == DELETION).cloned().collect();

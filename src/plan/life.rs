@@ -208,47 +208,6 @@ impl Policies {
     }
 }
 
-/// What is one and the same in `impl Status` of every kind with a resource of its own: their statuses have these fields by
-/// these names, and Rust has no other way to say so. What counts are is left to the kind.
-macro_rules! shared_status {
-    () => {
-        fn observed_generation(&self) -> i64 {
-            self.observed_generation
-        }
-        fn conditions(&self) -> &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition] {
-            &self.conditions
-        }
-        fn with_conditions(
-            mut self,
-            generation: i64,
-            conditions: Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition>,
-        ) -> Self {
-            (self.observed_generation, self.conditions) = (generation, conditions);
-            self
-        }
-        fn last_handled(&self) -> Option<&String> {
-            self.last_handled_reconcile_at.as_ref()
-        }
-        fn arn(&self) -> Option<&$crate::api::Arn> {
-            self.arn.as_ref()
-        }
-        fn created_time(&self) -> Option<jiff::Timestamp> {
-            self.created_time
-        }
-        fn pending_changes(&self) -> &[$crate::api::common::PendingChange] {
-            &self.pending_changes
-        }
-        fn same_stamps(&self, other: &Self) -> bool {
-            self.internal == other.internal && self.arn == other.arn
-        }
-        fn with_last_handled(mut self, value: Option<String>) -> Self {
-            self.last_handled_reconcile_at = value;
-            self
-        }
-    };
-}
-pub(crate) use shared_status;
-
 /// How soon to look again after AWS could not be read: the backoff of the failure is what really counts.
 pub const SOON: Duration = Duration::from_secs(1);
 /// How long to leave AWS alone where nothing is expected to change soon; the backoff of a failure may be longer.
@@ -592,8 +551,12 @@ pub fn just_made<K: Life>(input: &Input<'_, K>, facts: &K::Facts, tagged: &Tagge
     (ours && believed(tagged.began, since).is_err()).then_some(Duration::from_secs(2))
 }
 
-/// Whether tags are new enough to go by: an hour, moved by up to a quarter per object so that many do not ask at once.
-fn fresh<K: Kind>(tagged: &Tagged, input: &Input<'_, K>) -> bool {
+/// Whether tags are new enough to go by: an hour, moved by up to a quarter per object so that many do not ask at once; read
+/// anew where somebody has asked for a pass.
+fn fresh<K: Life>(tagged: &Tagged, input: &Input<'_, K>) -> bool {
+    if report::asked_again::<K>(input.object, K::earlier(input.object).last_handled()) {
+        return tagged.began >= input.now;
+    }
     let spread: u32 = input.object.uid().unwrap_or_default().bytes().map(u32::from).sum();
     let life = Duration::from_secs(3600 - u64::from(spread % 900));
     input.now.duration_since(tagged.began).unsigned_abs() < life

@@ -17,6 +17,7 @@ pub mod reason;
 pub mod report;
 pub mod schedule;
 pub mod secret;
+mod shared_status;
 pub mod stack;
 pub mod tags;
 pub mod unshown;

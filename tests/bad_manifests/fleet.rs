@@ -243,7 +243,7 @@ fn status() -> Value {
         "imageArn": "arn:aws:appstream:eu-central-1::image/a",
         "capacity": {"desired": 1, "running": 1, "inUse": 0, "available": 1, "desiredUserSessions": 5, "availableUserSessions": 5,
             "activeUserSessions": 0, "actualUserSessions": 5},
-        "fleetErrors": vec![json!({"code": "SUBNET_NOT_FOUND", "message": "m".repeat(4096)}); 100],
+        "fleetErrors": vec![json!({"errorCode": "SUBNET_NOT_FOUND", "errorMessage": "m".repeat(4096)}); 100],
         "selector": "windlass.dev/fleet-uid=0",
         "pendingChanges": vec![json!({"field": "instanceType", "from": "a", "to": "b", "impact": "Restart", "waitingFor": "users", "since": at}); 100],
         "sessions": {"count": 2, "oldest": at},

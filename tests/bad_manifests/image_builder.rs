@@ -129,7 +129,7 @@ fn status() -> Value {
         "stateChangeReason": {"code": "IMAGE_UNAVAILABLE", "message": "m"},
         "instanceType": "stream.standard.medium", "imageName": "a", "imageArn": "arn:aws:appstream:eu-central-1::image/a",
         "platform": "WINDOWS", "appstreamAgentVersion": "01-01-2026", "privateIpAddress": "10.0.0.1", "createdTime": at,
-        "imageBuilderErrors": vec![json!({"code": "SUBNET_NOT_FOUND", "message": "m".repeat(4096), "at": at}); 100],
+        "imageBuilderErrors": vec![json!({"errorCode": "SUBNET_NOT_FOUND", "errorMessage": "m".repeat(4096), "errorTimestamp": at}); 100],
         "pendingChanges": vec![json!({"field": "desiredState", "from": "a", "to": "b", "impact": "None", "waitingFor": "aws", "since": at}); 100],
         "internal": {
             "intent": {"name": "good", "at": at, "account": "123456789012", "region": "us-gov-west-1"}, "stateSince": at,

@@ -177,7 +177,7 @@ fn status() -> Value {
         "arn": "arn:aws-us-gov:appstream:us-gov-west-1:123456789012:stack/good",
         "conditions": [{"type": "Ready", "status": "True", "reason": "Available", "message": "", "observedGeneration": 1, "lastTransitionTime": at}],
         "createdTime": at,
-        "stackErrors": vec![json!({"code": "STORAGE_CONNECTOR_ERROR", "message": "m".repeat(4096)}); 100],
+        "stackErrors": vec![json!({"errorCode": "STORAGE_CONNECTOR_ERROR", "errorMessage": "m".repeat(4096)}); 100],
         "pendingChanges": vec![json!({"field": "fleetRef", "from": "a", "to": "b", "impact": "None", "waitingFor": "users", "since": at}); 100],
         "sessions": {"count": 2, "oldest": at},
         "internal": {

@@ -99,7 +99,6 @@ impl AwsPort<FleetKind> for Aws {
             platform: None,
             visibility: None,
             allow_fleet: None,
-            instance_families: Vec::new(),
         };
         Ok(FleetState {
             began,

@@ -127,10 +127,11 @@ pub struct CapacityStatus {
 #[serde(rename_all = "camelCase")]
 pub struct FleetError {
     /// AWS's code, such as `SUBNET_NOT_FOUND`, at most 256 characters.
+    #[serde(rename = "errorCode", default)]
     #[schemars(length(max = 256))]
     pub code: String,
     /// AWS's words, at most 32768 characters.
-    #[serde(default)]
+    #[serde(rename = "errorMessage", default)]
     #[schemars(length(max = 32_768))]
     pub message: String,
 }

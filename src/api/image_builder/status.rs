@@ -100,14 +100,15 @@ pub struct StateChangeReason {
 #[serde(rename_all = "camelCase")]
 pub struct BuilderError {
     /// AWS's code, such as `SUBNET_NOT_FOUND`, at most 256 characters.
+    #[serde(rename = "errorCode", default)]
     #[schemars(length(max = 256))]
     pub code: String,
     /// AWS's words, at most 32768 characters.
-    #[serde(default)]
+    #[serde(rename = "errorMessage", default)]
     #[schemars(length(max = 32_768))]
     pub message: String,
     /// When it happened (RFC 3339), if AWS says.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "errorTimestamp", skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
 }
 

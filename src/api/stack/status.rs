@@ -65,10 +65,11 @@ pub struct StackStatus {
 #[serde(rename_all = "camelCase")]
 pub struct StackError {
     /// AWS's code, such as `STORAGE_CONNECTOR_ERROR`, at most 256 characters.
+    #[serde(rename = "errorCode", default)]
     #[schemars(length(max = 256))]
     pub code: String,
     /// AWS's words, at most 32768 characters.
-    #[serde(default)]
+    #[serde(rename = "errorMessage", default)]
     #[schemars(length(max = 32_768))]
     pub message: String,
 }

@@ -373,7 +373,6 @@ pub(super) fn unread(image: &ImageRef) -> ImageFacts {
         platform: None,
         visibility: None,
         allow_fleet: None,
-        instance_families: Vec::new(),
     }
 }
 

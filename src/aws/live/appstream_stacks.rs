@@ -98,7 +98,15 @@ impl AppStream {
         };
         let (tags, (joined, sessions), named_fleet) = futures::try_join!(tags, fleets_and_sessions, named_fleet)?;
         let stack = stack.cloned();
-        Ok(StackState { began: self.shown(known.began), stack, tags, joined, sessions, named_fleet })
+        Ok(StackState {
+            began: self.shown(known.began),
+            in_region: self.stacks.size(&place),
+            stack,
+            tags,
+            joined,
+            sessions,
+            named_fleet,
+        })
     }
 
     async fn write_stack(&self, scope: &Scope, call: &StackCall, urgency: Urgency) -> Result<Reply, AwsError> {

@@ -8,7 +8,6 @@ use aws_sdk_lightsail::Client;
 use futures::FutureExt;
 use jiff::Timestamp;
 
-use super::appstream::looked;
 use super::errors::ours;
 use super::leave::AskLeave;
 use super::lightsail_read::{self as read, Instances};
@@ -120,7 +119,7 @@ impl Lightsail {
         let instance = known.value.as_deref().cloned();
         let auto_snapshots = match looks.contains(&InstanceLook::AutoSnapshots) {
             true if holds_snapshots(instance.as_ref(), object.spec.auto_snapshots_on_delete) => {
-                Some(looked(read::auto_snapshots(client, way, &name).await)?)
+                Some(read::auto_snapshots(client, way, &name).await?)
             }
             true => Some(Looked::Found(Vec::new())),
             false => None,

@@ -110,7 +110,15 @@ async fn every_setting_goes_to_aws_and_comes_back_the_same() {
         created_time: Some(Timestamp::from_second(1_700_000_000).unwrap()),
     };
     let began = Timestamp::from_second(1_800_000_000).unwrap();
-    let wanted = StackState { began, stack: Some(facts), tags: None, joined: None, sessions: None, named_fleet: None };
+    let wanted = StackState {
+        began,
+        in_region: 0,
+        stack: Some(facts),
+        tags: None,
+        joined: None,
+        sessions: None,
+        named_fleet: None,
+    };
     assert_eq!(state, wanted);
 }
 

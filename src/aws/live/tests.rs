@@ -549,7 +549,6 @@ async fn an_image_is_read_once_a_minute_for_all_who_name_it() {
         platform: Some("WINDOWS_SERVER_2022".to_owned()),
         visibility: Some("SHARED".to_owned()),
         allow_fleet: Some(false),
-        instance_families: vec!["GENERAL_PURPOSE".to_owned()],
     };
     let mut describes = 0;
     for name in ["a", "b"] {

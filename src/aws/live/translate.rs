@@ -138,7 +138,6 @@ pub(super) fn image(image: sdk::Image) -> ImageFacts {
         platform: image.platform.map(|platform| platform.as_str().to_owned()),
         visibility: image.visibility.map(|visibility| visibility.as_str().to_owned()),
         allow_fleet: image.image_permissions.and_then(|permissions| permissions.allow_fleet),
-        instance_families: image.supported_instance_families.unwrap_or_default(),
     }
 }
 

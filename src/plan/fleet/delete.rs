@@ -1,4 +1,4 @@
-//! Letting a fleet go: stopped by the rules, out of its stacks, deleted.
+//! Letting a fleet go: out of its stacks, stopped by the rules, deleted.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,21 +25,16 @@ pub fn leave(going: &Going<'_, FleetKind>) -> Plan<FleetKind> {
     let (Some(stacks), Some(facts)) = (&state.stacks, &state.fleet) else {
         return look(input, [FleetLook::Tags, FleetLook::Stacks].into());
     };
-    let stacks = match (stacks, &facts.power) {
-        (Looked::Found(stacks), _) => stacks.as_slice(),
-        (Looked::Refused(refusal), Power::Stopped) => {
-            return going.wait(Waiting::AccessDenied, &refusal.text(), life::AWHILE);
+    // Stacks come first: while one uses the fleet its users can come, and a deletion by mistake must not cut them off.
+    match stacks {
+        Looked::Refused(refusal) => return going.wait(Waiting::AccessDenied, &refusal.text(), life::AWHILE),
+        Looked::Found(stacks) if !stacks.is_empty() => {
+            let text = format!("the fleet {}: take it out first", joined(stacks));
+            return going.wait(Waiting::DependencyNotReady, &text, Duration::from_secs(15));
         }
-        // Whether it may be stopped is told by the look at sessions.
-        (Looked::Refused(_), Power::Starting | Power::Running | Power::Stopping | Power::Unrecognised(_)) => &[],
-    };
-    // The stop comes first: sessions can only be listed by a stack that the fleet is associated with.
-    let joined = joined(stacks);
+        Looked::Found(_) => {}
+    }
     match &facts.power {
-        Power::Stopped if !stacks.is_empty() => {
-            let text = format!("the fleet {joined}: take it out first");
-            going.wait(Waiting::DependencyNotReady, &text, Duration::from_secs(15))
-        }
         Power::Stopped => {
             let call = FleetCall::Delete(facts.name.clone());
             let news = News::done("Deleting", "Delete", format!("deleted fleet {}", facts.name));
@@ -54,7 +49,7 @@ pub fn leave(going: &Going<'_, FleetKind>) -> Plan<FleetKind> {
                 let text = format!("{text}{}", way_out::<FleetKind>());
                 stalled(input, Shown::default(), Known::There(facts), why, text)
             }
-            Ok(wanted) => stop(going, &wanted, facts, &hint(stacks, &joined)),
+            Ok(wanted) => stop(going, &wanted, facts),
         },
     }
 }
@@ -64,30 +59,22 @@ fn joined(stacks: &[AssociatedStack]) -> String {
     format!("is associated with stack {}", names.join(", "))
 }
 
-fn hint(stacks: &[AssociatedStack], joined: &str) -> String {
-    let way_out = way_out::<FleetKind>();
-    match stacks {
-        [] => way_out,
-        [..] => format!("; the fleet {joined}, which must let it go before it is deleted{way_out}"),
-    }
-}
-
 fn deletion(going: &Going<'_, FleetKind>, facts: &FleetFacts, waits: &str) -> PendingChange {
     report::pending(going.input, DELETION, facts.power.as_str(), "Deleted", Impact::None, Some(waits.to_owned()))
 }
 
-fn stop(going: &Going<'_, FleetKind>, wanted: &Wanted<'_>, facts: &FleetFacts, hint: &str) -> Plan<FleetKind> {
-    let (input, name) = (going.input, facts.name.clone());
+fn stop(going: &Going<'_, FleetKind>, wanted: &Wanted<'_>, facts: &FleetFacts) -> Plan<FleetKind> {
+    let (input, name, hint) = (going.input, facts.name.clone(), way_out::<FleetKind>());
     let since = report::since(input, DELETION, "Deleted", false);
     match stop::gate(wanted, going.state, facts, input, since) {
         Gate::Look(what) => look(input, [what, FleetLook::Tags, FleetLook::Stacks].into()),
         Gate::Open => {
             let news = News::done("Stopped", "Stop", format!("stopped fleet {name} to delete it"));
-            going.send_hinting(FleetCall::Stop(name), "stopping the fleet", Some(news), hint)
+            going.send(FleetCall::Stop(name), "stopping the fleet", Some(news))
         }
         Gate::Drain(call) | Gate::Held { drain: Some(call), .. } => {
             let news = News::done("Draining", "Update", format!("set the capacity of fleet {name} to 0 to delete it"));
-            let plan = going.send_hinting(call, "keeping new users out", Some(news), hint);
+            let plan = going.send(call, "keeping new users out", Some(news));
             draining(plan, deletion(going, facts, CLOSING), facts)
         }
         Gate::Draining => {

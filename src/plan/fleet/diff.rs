@@ -309,6 +309,11 @@ impl Field {
                 (arn, _) => wanted.image_arn == *arn,
             },
             Self::DesiredSessions => same_sessions(wanted, seen),
+            // Nobody is disconnected for being idle: AWS may say 0, or leave it out.
+            Self::IdleDisconnectTimeoutInSeconds => {
+                let timeout = |settings: &FleetSettings| settings.idle_disconnect_timeout_in_seconds.unwrap_or(0);
+                timeout(wanted) == timeout(seen)
+            }
             Self::InstanceType
             | Self::DesiredInstances
             | Self::MaxConcurrentSessions
@@ -317,7 +322,6 @@ impl Field {
             | Self::SecurityGroupIds
             | Self::MaxUserDurationInSeconds
             | Self::DisconnectTimeoutInSeconds
-            | Self::IdleDisconnectTimeoutInSeconds
             | Self::DisplayName
             | Self::Description
             | Self::IamRoleArn

@@ -53,9 +53,9 @@ pub struct Draft<'a> {
     pub(super) draining: bool,
     /// The sessions that a stop waits for.
     pub(super) sessions: Option<SessionsStatus>,
-    /// A write beside the fleet itself that is still to be made.
     /// A look that AWS refused, in words.
     pub(super) unseen: Option<Verdict>,
+    /// A write beside the fleet itself that is still to be made.
     pub(super) step: Option<Step<FleetCall>>,
 }
 

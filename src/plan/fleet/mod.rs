@@ -29,6 +29,7 @@ use super::leave::Going;
 use super::life::{self, Absent, Creation, Found, Life, Stamps, There};
 use super::reason::Stall;
 use super::report::{FOR_SESSIONS, FOR_WINDOW, Report};
+use super::shared_status::shared_status;
 use super::unshown::{self, Changes};
 use super::{Face, Input, Kind, Plan, Reply, Status};
 
@@ -214,7 +215,7 @@ impl Stamps for Internal {
 }
 
 impl Status for FleetStatus {
-    life::shared_status!();
+    shared_status!();
 
     fn with_counts_of(mut self, other: &Self) -> Self {
         if let (Some(mine), Some(theirs)) = (&mut self.capacity, &other.capacity)

@@ -132,8 +132,6 @@ pub struct ImageFacts {
     pub visibility: Option<String>,
     /// For a SHARED image: whether fleets may use it (`ImagePermissions.allowFleet`).
     pub allow_fleet: Option<bool>,
-    /// Supported instance families, when AWS says.
-    pub instance_families: Vec<String>,
 }
 
 /// A stack that this fleet is associated with.

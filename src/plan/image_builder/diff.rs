@@ -43,6 +43,9 @@ pub fn differences(wanted: &BuilderSettings, facts: &BuilderFacts) -> Vec<Differ
     let image = seen.image_arn.as_ref().map(|arn| arn.as_str());
     let image_tail = image.and_then(|arn| arn.split_once(":image/")).map(|(_, name)| name.to_owned());
     let seen_name = seen.image_name.as_ref().map(ToString::to_string).or(image_tail);
+    // AWS tells of the image by its ARN alone, which it need not give.
+    let image_name = image_name.as_ref().filter(|_| seen_name.is_some()).map(ToString::to_string);
+    let image_arn = image_arn.clone().filter(|_| image.is_some());
     let endpoints = |all: &Option<Vec<_>>| {
         all.clone().map(|mut all| {
             all.sort();
@@ -55,8 +58,8 @@ pub fn differences(wanted: &BuilderSettings, facts: &BuilderFacts) -> Vec<Differ
     let filled = |part: Option<String>| part.filter(|text| !text.is_empty());
     let rows = [
         row("instanceType", instance_type, &seen.instance_type),
-        row("imageName", &image_name.as_ref().map(ToString::to_string), &seen_name),
-        row("imageArn", image_arn, &seen.image_arn),
+        row("imageName", &image_name, &seen_name),
+        row("imageArn", &image_arn, &seen.image_arn),
         row("displayName", display_name, &seen.display_name),
         row("description", description, &seen.description),
         row("vpcConfig.subnetIds", &vpc.subnet_ids, &subnet_ids),

@@ -24,6 +24,7 @@ use super::leave::Going;
 use super::life::{self, Absent, Creation, Facts, Found, Life, Stamps, There};
 use super::reason::Stall;
 use super::report::Report;
+use super::shared_status::shared_status;
 use super::unshown::{self, Changes};
 use super::{Face, Input, Kind, Plan, Reply, Status};
 
@@ -202,7 +203,7 @@ impl Stamps for BuilderInternal {
 }
 
 impl Status for ImageBuilderStatus {
-    life::shared_status!();
+    shared_status!();
 
     // It has no counts.
     fn with_counts_of(self, _other: &Self) -> Self {

@@ -21,8 +21,8 @@ use super::{InstanceCall, InstanceCreate, InstanceKind, report};
 /// How old a catalogue may be that a create rests on: AWS changes it a few times a year.
 const CATALOGUE_LASTS: Duration = Duration::from_secs(3600);
 /// How long after a create that AWS took and did not carry out another one is made: this, doubled for each that failed
-/// before it. The first is no sooner than its absence is certain.
-const AGAIN: Duration = Duration::from_secs(60);
+/// before it. Longer than it takes to be certain of its absence, so that a person sees why the first one failed.
+const AGAIN: Duration = Duration::from_secs(2 * 60);
 /// The longest of these waits: what AWS has no room for today it may have in half an hour.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// User data is at most this long (EC2's bound, which stands behind Lightsail's).

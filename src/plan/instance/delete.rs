@@ -38,6 +38,10 @@ pub fn leave(going: &Going<'_, InstanceKind>) -> Plan<InstanceKind> {
     }
     let rule = input.object.spec.auto_snapshots_on_delete;
     match (rule, snapshots) {
+        // While they are made, which days there are makes no difference.
+        (AutoSnapshotsOnDelete::Wait, Looked::Refused(_)) if let Some(text) = kept(facts, &[]) => {
+            return going.wait(Waiting::AutoSnapshotsKept, &text, life::AWHILE);
+        }
         (AutoSnapshotsOnDelete::Wait, Looked::Refused(refusal)) => {
             return going.wait(Waiting::AccessDenied, &refusal.text(), life::AWHILE);
         }

@@ -29,6 +29,7 @@ use super::leave::Going;
 use super::life::{self, Absent, Creation, Facts, Found, Life, Stamps, There};
 use super::reason::Stall;
 use super::report::Report;
+use super::shared_status::shared_status;
 use super::unshown::{self, Changes};
 use super::{Face, Input, KeyRef, Kind, Plan, Reply, Status};
 
@@ -212,7 +213,7 @@ impl Stamps for Internal {
 }
 
 impl Status for InstanceStatus {
-    life::shared_status!();
+    shared_status!();
 
     fn with_counts_of(self, _other: &Self) -> Self {
         self

@@ -23,6 +23,7 @@ use super::leave::Going;
 use super::life::{self, Absent, Creation, Facts, Found, Life, Stamps, There, wanted_tags};
 use super::reason::Stall;
 use super::report::{FOR_SESSIONS, FOR_WINDOW, Report};
+use super::shared_status::shared_status;
 use super::unshown::{self, Changes};
 use super::{Face, Input, Kind, Neighbour, Plan, Reply, Status};
 
@@ -208,7 +209,7 @@ impl Stamps for StackInternal {
 }
 
 impl Status for StackStatus {
-    life::shared_status!();
+    shared_status!();
 
     fn with_counts_of(mut self, other: &Self) -> Self {
         if let (Some(mine), Some(theirs)) = (&mut self.sessions, &other.sessions) {

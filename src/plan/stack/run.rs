@@ -16,7 +16,7 @@ use crate::plan::life::{AWHILE, Facts, There, look, stalled, wanted_tags};
 use crate::plan::looked::Looked;
 use crate::plan::ownership;
 use crate::plan::reason::{Stall, Verdict, Waiting};
-use crate::plan::report::{self, Known, OBSERVED, Report, WORDS, asked_again, digest, failed, trouble_with};
+use crate::plan::report::{self, Known, OBSERVED, Report, WORDS, asked_again, digest, elapsed, failed, trouble_with};
 use crate::plan::tags;
 use crate::plan::{Class, Input, News, Next, Plan};
 
@@ -28,8 +28,10 @@ use super::wanted::{self, Cuts, Target};
 use super::{StackCall, StackKind, StackPatch};
 
 /// How long the fleets of a stack are taken to be what they were, moved by up to a quarter per object so that many do not
-/// ask at once: the look costs a request for each stack, and only people change them besides us.
-const FLEETS_LAST: Duration = Duration::from_secs(600);
+/// ask at once: nobody can stream by a stack that somebody took out of its fleet.
+const FLEETS_LAST: Duration = Duration::from_secs(60);
+/// What each stack of the Region adds to that: the look costs a request for each, and two a second are few.
+const FOR_EACH: Duration = Duration::from_millis(500);
 
 /// Decides for a stack that is ours.
 pub fn keep(there: &There<'_, '_, StackKind>) -> Plan<StackKind> {
@@ -72,7 +74,7 @@ fn associate(mut draft: Draft<'_, '_>) -> Plan<StackKind> {
     let joined = match &state.joined {
         None => return draft.look([StackLook::Fleets].into()),
         Some(Looked::Refused(refusal)) => return draft.end(refusal.verdict(), Next::Wait(AWHILE)),
-        Some(Looked::Found(joined)) if old(joined, input) => return draft.look([StackLook::Fleets].into()),
+        Some(Looked::Found(joined)) if old(joined, state, input) => return draft.look([StackLook::Fleets].into()),
         Some(Looked::Found(joined)) => &joined.fleets,
     };
     let waits = |text: &str| Verdict::Working(Waiting::DependencyNotReady, text.to_owned());
@@ -127,7 +129,7 @@ pub fn observe(there: &There<'_, '_, StackKind>) -> Plan<StackKind> {
     draft.waits = Some(OBSERVED.to_owned());
     let unknown = match &state.joined {
         None => true,
-        Some(Looked::Found(joined)) => old(joined, input),
+        Some(Looked::Found(joined)) => old(joined, state, input),
         Some(Looked::Refused(_)) => false,
     };
     if unknown && draft.target != Target::NotCompared {
@@ -185,10 +187,15 @@ pub fn leave(going: &Going<'_, StackKind>) -> Plan<StackKind> {
 }
 
 /// Whether the fleets of a stack must be looked at anew.
-fn old(joined: &Joined, input: &Input<'_, StackKind>) -> bool {
+fn old(joined: &Joined, state: &StackState, input: &Input<'_, StackKind>) -> bool {
+    if joined.began >= input.now {
+        return false;
+    }
     let spread: u32 = input.object.uid().unwrap_or_default().bytes().map(u32::from).sum();
-    let life = FLEETS_LAST - Duration::from_secs(u64::from(spread % 150));
-    input.now.duration_since(joined.began).unsigned_abs() >= life
+    let longest = FLEETS_LAST.max(FOR_EACH.saturating_mul(state.in_region));
+    let life = longest - longest * (spread % 100) / 400;
+    let handled = shown::earlier(input.object).last_handled_reconcile_at.as_ref();
+    asked_again::<StackKind>(input.object, handled) || elapsed(joined.began, input.now) >= life
 }
 
 /// Whether a fleet may be joined.

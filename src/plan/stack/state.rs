@@ -15,6 +15,9 @@ use crate::plan::tags::Tagged;
 pub struct StackState {
     /// When the read of `stack` began.
     pub began: Timestamp,
+    /// How many stacks the account and Region had by the last complete read: the more there are, the less often what costs a
+    /// request for each is asked.
+    pub in_region: u32,
     /// DescribeStacks; `None` when there is no such stack.
     pub stack: Option<StackFacts>,
     /// ListTagsForResource: the last known, at no cost, unless [`StackLook::Tags`] asked for a new one.
@@ -32,7 +35,7 @@ pub struct StackState {
 pub enum StackLook {
     /// ListTagsForResource: before a write, and at most hourly otherwise.
     Tags,
-    /// ListAssociatedFleets: before a write of the association, and every ten minutes otherwise.
+    /// ListAssociatedFleets: before a write of the association, and every minute otherwise, less often among many stacks.
     Fleets,
     /// ListAssociatedFleets, then DescribeSessions for each fleet and each authentication type: right before a cut.
     Sessions,

@@ -68,7 +68,7 @@ pub static LIFE: Story = Story {
         })
         .after(|bench| Box::pin(bench.create_by_hand("found", "stream.standard.small"))),
         Step::waits(DELETE, 45, |bench| assert!(bench.cluster.delete::<Fleet>("life"))),
-        Step::settles("the stack lets go", 180, |bench| assert!(bench.world.disassociate("life", "desk"))),
+        Step::settles(LET_GO, 240, |bench| assert!(bench.world.disassociate("life", "desk"))),
     ],
     made_up: &[],
     passing: APPSTREAM_PASSING,
@@ -86,7 +86,7 @@ pub static LIFE: Story = Story {
         _ => &["Rejected"],
     },
     // Where capacity cannot be set to 0, a stop for a deletion does without.
-    does_without: &[(DELETE, "UpdateFleet")],
+    does_without: &[(LET_GO, "UpdateFleet")],
     refused: |operation, bench| {
         let down = |bench: &Bench| bench.world.fleets().iter().any(|fleet| fleet.state != FleetState::Running);
         if operation == "UpdateFleet" && down(bench) { vec!["a fleet is down".into()] } else { Vec::new() }
@@ -96,6 +96,7 @@ pub static LIFE: Story = Story {
 
 const DISPLAY_NAME: &str = "display name while running";
 const DELETE: &str = "delete while associated";
+const LET_GO: &str = "the stack lets go";
 
 fn edit(bench: &Bench, change: impl FnOnce(&mut Fleet)) {
     assert!(bench.cluster.edit("life", change));

@@ -9,7 +9,7 @@ use simulator::Timings;
 use windlass::api::fleet::DesiredState;
 use windlass::api::instance::{
     AddOns, AutoSnapshot, AutoSnapshotsOnDelete, HttpTokens, Instance, InstanceDisruption, InstanceDisruptionPolicy,
-    InstanceSpec, KeySelector, MetadataOptions, Protocol, PublicPort, StaticIp, UserDataSource,
+    InstanceSpec, IpAddressType, KeySelector, MetadataOptions, Protocol, PublicPort, StaticIp, UserDataSource,
 };
 use windlass::plan::beside::{KeySource, SecretText};
 use windlass::plan::{KeyFound, KeyRef};
@@ -69,7 +69,11 @@ pub static LIFE: Story = Story {
                 instance.spec.disruption = Some(InstanceDisruption { policy, windows });
             });
         }),
+        Step::settles("IPv4 alone", 120, |bench| addresses(bench, IpAddressType::Ipv4)),
         Step::settles("no static IP", 120, |bench| edit(bench, |instance| instance.spec.static_ip = None)),
+        // AWS changes the bundle with it.
+        Step::settles("IPv6 alone", 150, |bench| addresses(bench, IpAddressType::Ipv6)),
+        Step::settles("both", 150, |bench| addresses(bench, IpAddressType::Dualstack)),
         Step::settles("a static IP again", 120, |bench| {
             edit(bench, |instance| instance.spec.static_ip = Some(StaticIp::default()));
         }),
@@ -139,6 +143,10 @@ fn add_ons(time: &str) -> AddOns {
 
 fn edit(bench: &Bench, change: impl FnOnce(&mut Instance)) {
     assert!(bench.cluster.edit("life", change));
+}
+
+fn addresses(bench: &Bench, to: IpAddressType) {
+    edit(bench, |instance| instance.spec.ip_address_type = Some(to));
 }
 
 fn desire(bench: &Bench, state: DesiredState) {

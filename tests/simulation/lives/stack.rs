@@ -60,6 +60,9 @@ pub static LIFE: Story = Story {
             let update = json!({ "Name": "life", "DisplayName": "Hacked" });
             bench.world.out_of_band("appstream", "UpdateStack", &update).unwrap();
         }),
+        Step::settles("somebody takes it out of its fleet in AWS", 180, |bench| {
+            assert!(bench.world.disassociate("day", "life"));
+        }),
         Step::settles("another fleet is made", 150, |bench| bench.cluster.create(Fleet::new("night", fleet()))),
         Step::waits("another fleet under a session", 60, |bench| {
             open_session(bench, "day");

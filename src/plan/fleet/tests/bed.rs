@@ -142,7 +142,6 @@ pub fn image(name: &str) -> ImageFacts {
         platform: None,
         visibility: None,
         allow_fleet: None,
-        instance_families: Vec::new(),
     }
 }
 

@@ -191,11 +191,7 @@ fn a_deletion_stops_deletes_and_makes_sure() {
     assert_eq!(gone.after(60).next(), "Release");
     let mut joined = bed.clone();
     joined.stacks = fleet().stacks;
-    assert_eq!(
-        shown(&joined),
-        is("UpdateFleet", "Reconciling", "Deleting"),
-        "the stop comes first: stacks show sessions"
-    );
+    assert_eq!(shown(&joined), is("Wait", "Reconciling", "DependencyNotReady"), "it goes on serving them");
     assert!(message(&joined).contains("stack stack"), "{}", message(&joined));
     let joined = joined.stopped();
     assert_eq!(shown(&joined), is("Wait", "Reconciling", "DependencyNotReady"));

@@ -69,7 +69,6 @@ fn builder() -> Bed {
         platform: None,
         visibility: None,
         allow_fleet: None,
-        instance_families: Vec::new(),
     };
     let mut bed = Bed {
         tags: ownership::tags::<ImageBuilderKind>(&scope, &object),

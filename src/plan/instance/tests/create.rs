@@ -180,6 +180,12 @@ fn user_data_that_cannot_be_had_is_waited_for_or_refused_by_what_is_wrong() {
 fn a_create_that_aws_takes_and_does_not_carry_out_is_shown_and_tried_again_less_and_less_often() {
     let mut bed = new(spec());
     bed.answers.insert("CreateInstances", Answer::Forgets);
+    let failed =
+        ("CreateFailed", "AWS could not create the instance: InsufficientCapacity: no room; it is tried again");
+    // The first one is shown already.
+    bed.run_for(Duration::from_secs(90));
+    let (_, reason, text) = bed.condition("Reconciling");
+    assert_eq!((bed.creates.len(), reason.as_str(), text.as_str()), (1, failed.0, failed.1));
     bed.run_for(Duration::from_secs(3600));
     let gaps: Vec<i64> = bed
         .creates
@@ -189,10 +195,7 @@ fn a_create_that_aws_takes_and_does_not_carry_out_is_shown_and_tried_again_less_
     assert!((4..=8).contains(&gaps.len()), "{gaps:?}");
     assert!(gaps[0] >= 60 && gaps.windows(2).all(|pair| pair[1] >= pair[0]), "{gaps:?}");
     let (_, reason, text) = bed.condition("Reconciling");
-    assert_eq!(
-        (reason.as_str(), text.as_str()),
-        ("CreateFailed", "AWS could not create the instance: InsufficientCapacity: no room; it is tried again")
-    );
+    assert_eq!((reason.as_str(), text.as_str()), failed);
     bed.answers.clear();
     bed.run();
     assert_eq!(bed.condition("Ready").0, "True");

@@ -207,14 +207,15 @@ impl Bed {
     fn observe(&self, looks: &BTreeSet<StackLook>) -> StackState {
         let there = self.aws.is_some();
         let asked = |look| looks.contains(&look);
-        let read = |fresh: bool| if fresh { self.now } else { self.now - Duration::from_secs(300) };
+        let read = |fresh: bool| if fresh { self.now } else { self.now - Duration::from_secs(30) };
         let session = |n| SessionFacts { id: format!("s{n}"), started: Some(at("2026-11-22T11:00:00Z")) };
         let fleets_too = asked(StackLook::Fleets) || asked(StackLook::Sessions);
         let named = self.object.spec.fleet_name.as_ref().filter(|_| asked(StackLook::NamedFleet));
         StackState {
             began: self.now,
+            in_region: 1,
             stack: self.aws.clone(),
-            // What was read five minutes ago is remembered.
+            // What was read half a minute ago is remembered.
             tags: there.then(|| Tagged { began: read(asked(StackLook::Tags)), tags: self.tags.clone() }),
             joined: there.then(|| {
                 self.looked("ListAssociatedFleets", Joined { began: read(fleets_too), fleets: self.joined.clone() })
