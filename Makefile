@@ -2,7 +2,7 @@
 # All builds share one target folder and one feature set (--workspace), so that no crate is compiled twice.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-install e2e bench lint crds charts image control-plane build preflight preflight-python
+.PHONY: help demo test test-install e2e bench lint crds charts image control-plane build preflight preflight-python preflight-ssh
 
 # --locked in CI: a build must not change Cargo.lock there.
 CARGO_FLAGS ?=
@@ -15,7 +15,7 @@ help: ## List these targets
 demo: build ## Watch fleets live on a real API server and a simulated AWS (KEEP=1 leaves it running)
 	$(TARGET)/debug/testbed demo
 
-test: preflight-python control-plane .venv/.installed ## Run every test: Rust, then botocore and the aws CLI against the simulator
+test: preflight-python preflight-ssh control-plane .venv/.installed ## Run every test: Rust, then botocore and the aws CLI against the simulator
 	cargo test $(CARGO_FLAGS) --workspace
 	WINDLASS_SIMULATOR=$(abspath $(TARGET))/debug/windlass-simulator .venv/bin/pytest -q $(BOTOCORE)
 	.venv/bin/pytest -q deploy/argocd
@@ -68,6 +68,9 @@ preflight:
 
 preflight-python:
 	@testbed/preflight.sh python
+
+preflight-ssh:
+	@testbed/preflight.sh ssh
 
 .venv/.installed: $(BOTOCORE)/requirements.txt deploy/argocd/requirements.txt
 	python3 -m venv .venv

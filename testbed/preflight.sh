@@ -1,7 +1,7 @@
 #!/bin/sh
 # Says at once what this machine lacks: one line with the name and the command that installs it, exit 1.
-# Arguments: what to look for, out of rust, cc, go, lint, python. Installs only what the system's or Rust's own package
-# tool offers, and only as root on Debian (python) or with rustup (lint).
+# Arguments: what to look for, out of rust, cc, go, lint, python, ssh. Installs only what the system's or Rust's own package
+# tool offers, and only as root on Debian (python, ssh) or with rustup (lint).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -68,9 +68,28 @@ need_python() {
   missing "Python 3 with its venv module (the simulator is tested with botocore)" "apt-get install python3 python3-venv"
 }
 
+need_ssh() {
+  # Tests log in to a real sshd, which Debian keeps outside of users' paths.
+  has_ssh() { command -v ssh >/dev/null && PATH=$PATH:/usr/sbin:/usr/local/sbin command -v sshd >/dev/null; }
+  has_ssh && return 0
+  if apt_may_install; then
+    echo "installing openssh-server and openssh-client with apt-get (no server is started)"
+    # Debian starts the server of a package that it installs, unless this file says no.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
+      trap 'rm -f "$policy"' EXIT
+    fi
+    apt-get update -qq >/dev/null &&
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssh-server openssh-client >/dev/null || true
+    has_ssh && return 0
+  fi
+  missing "OpenSSH's ssh and sshd (grants are tested by logging in)" "apt-get install openssh-client openssh-server"
+}
+
 for item in "$@"; do
   case $item in
-    rust | cc | go | lint | python) "need_$item" ;;
+    rust | cc | go | lint | python | ssh) "need_$item" ;;
     *) echo "preflight: unknown item $item" >&2; exit 2 ;;
   esac
 done

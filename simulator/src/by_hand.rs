@@ -8,11 +8,11 @@ use crate::people::Denied;
 use crate::wire::Refusal;
 use crate::wire::json::spell;
 use crate::world::World;
-use crate::{appstream, lightsail};
+use crate::{appstream, gamelift, lightsail};
 
 impl World {
     /// Does what an operation of AWS's API would do in the home account and region, as a console user: neither audited nor
-    /// judged, and no fault befalls it. The service goes by its signing name (`appstream`, `lightsail`).
+    /// judged, and no fault befalls it. The service goes by its signing name (`appstream`, `lightsail`, `gamelift`).
     ///
     /// # Errors
     /// What AWS would tell the user.
@@ -49,8 +49,12 @@ impl World {
         let answered = match service {
             "appstream" => appstream::act(&mut state, &call),
             "lightsail" => lightsail::act(&mut state, &call),
+            "gamelift" => gamelift::act(&mut state, &call),
             _ => Err(Refusal::new("UnknownOperationException", "")),
         };
+        if let Ok(answer) = &answered {
+            state.secrets.note(operation, "", answer);
+        }
         let denied = |refusal: Refusal| Denied { code: refusal.code, message: refusal.message };
         answered.map(|value| spell(&value)).map_err(denied)
     }

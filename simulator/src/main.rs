@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use simulator::{RunningRule, Settings, Timings, World, WrongState, serve};
+use simulator::{AccessWhenDown, RunningRule, Settings, Timings, World, WrongState, serve};
 
-/// AppStream 2.0, Lightsail and STS over their real wire protocols, for people without an AWS account.
+/// AppStream 2.0, Lightsail, GameLift and STS over their real wire protocols, for people without an AWS account.
 #[derive(Parser)]
 #[command(name = "windlass-simulator", version)]
 struct Flags {
@@ -53,6 +53,21 @@ struct Flags {
     /// Time that add-ons, address types and metadata options take, before --speed.
     #[arg(long, value_parser = duration)]
     small_change: Option<Duration>,
+    /// Time from running until a new instance's host keys are known, before --speed.
+    #[arg(long, value_parser = duration)]
+    host_key_lag: Option<Duration>,
+    /// Time from CreateInstances until a Windows password is known, before --speed.
+    #[arg(long, value_parser = duration)]
+    windows_password: Option<Duration>,
+    /// How long an SSH certificate is valid. --speed never shortens it.
+    #[arg(long, default_value = "10m", value_parser = duration)]
+    cert_ttl: Duration,
+    /// Private keys that GetInstanceAccessDetails hands out in turn.
+    #[arg(long, default_value_t = 8)]
+    access_keys: u64,
+    /// What Lightsail answers when access to an instance is asked for that is not running: refused or answered.
+    #[arg(long, default_value = "refused", value_parser = access_when_down)]
+    access_when_down: AccessWhenDown,
     /// What Lightsail answers to a start, stop or reboot in the wrong state: no-op, invalid-input or operation-failure.
     #[arg(long, default_value = "invalid-input", value_parser = wrong_state)]
     wrong_state: WrongState,
@@ -124,6 +139,8 @@ fn settings(flags: &Flags) -> anyhow::Result<Settings> {
             delete_instance: flags.instance_delete.unwrap_or(usual.delete_instance),
             address_lag: flags.address_lag.unwrap_or(usual.address_lag),
             small_change: flags.small_change.unwrap_or(usual.small_change),
+            host_key_lag: flags.host_key_lag.unwrap_or(usual.host_key_lag),
+            windows_password: flags.windows_password.unwrap_or(usual.windows_password),
         },
         speed: flags.speed,
         visibility_lag: flags.visibility_lag,
@@ -132,6 +149,9 @@ fn settings(flags: &Flags) -> anyhow::Result<Settings> {
         wrong_state: flags.wrong_state,
         refuse_overlap: flags.refuse_overlap,
         error_sub_codes: !flags.no_sub_codes,
+        cert_ttl: flags.cert_ttl,
+        access_keys: flags.access_keys,
+        access_when_down: flags.access_when_down,
         home_account: flags.account.clone(),
         home_region: flags.region.clone(),
         ..Settings::default()
@@ -152,6 +172,14 @@ fn wrong_state(text: &str) -> Result<WrongState, String> {
         "invalid-input" => Ok(WrongState::InvalidInput),
         "operation-failure" => Ok(WrongState::OperationFailure),
         _ => Err("expected no-op, invalid-input or operation-failure".to_owned()),
+    }
+}
+
+fn access_when_down(text: &str) -> Result<AccessWhenDown, String> {
+    match text {
+        "refused" => Ok(AccessWhenDown::Refused),
+        "answered" => Ok(AccessWhenDown::Answered),
+        _ => Err("expected refused or answered".to_owned()),
     }
 }
 

@@ -12,8 +12,9 @@ use crate::appstream::fleet::Fleet;
 use crate::appstream::image::Image;
 use crate::appstream::stack::Stack;
 use crate::clock::earlier;
+use crate::gamelift::GameLift;
 use crate::lightsail::Lightsail;
-use crate::settings::{Quotas, RunningRule, Settings, Timings, WrongState};
+use crate::settings::{AccessWhenDown, Quotas, RunningRule, Settings, Timings, WrongState};
 
 /// Account and region.
 pub(crate) type PlaceKey = (String, String);
@@ -29,6 +30,9 @@ pub(crate) struct Laws {
     pub(crate) empty_next_token: bool,
     pub(crate) wrong_state: WrongState,
     pub(crate) refuse_overlap: bool,
+    pub(crate) cert_ttl: Duration,
+    pub(crate) access_keys: u64,
+    pub(crate) access_when_down: AccessWhenDown,
 }
 
 impl Laws {
@@ -41,6 +45,9 @@ impl Laws {
             empty_next_token: settings.empty_next_token,
             wrong_state: settings.wrong_state,
             refuse_overlap: settings.refuse_overlap,
+            cert_ttl: settings.cert_ttl,
+            access_keys: settings.access_keys.max(1),
+            access_when_down: settings.access_when_down,
         }
     }
 }
@@ -63,6 +70,7 @@ pub(crate) struct Place {
     /// Fleet and application ARN.
     pub(crate) application_associations: BTreeSet<(String, String)>,
     pub(crate) lightsail: Lightsail,
+    pub(crate) gamelift: GameLift,
     /// What was created without an answer to the caller, who may repeat it once: kind and name.
     pub(crate) unanswered: BTreeSet<(String, String)>,
 }
@@ -84,6 +92,7 @@ impl Place {
             applications: BTreeMap::new(),
             application_associations: BTreeSet::new(),
             lightsail: Lightsail::default(),
+            gamelift: GameLift::default(),
             unanswered: BTreeSet::new(),
         }
     }

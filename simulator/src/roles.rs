@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::Refusal;
+use crate::sts::Caller;
+use crate::wire::{Refusal, Service};
 use crate::world::{State, World};
 
 /// A role with a trust policy and a permission policy.
@@ -20,6 +21,8 @@ pub struct Role {
     pub refuses_tags: bool,
     /// What its sessions may do (`appstream:DescribeFleets`, `lightsail:*`). Absent: everything.
     pub allows: Option<Vec<String>>,
+    /// MaxSessionDuration in seconds. Absent: AWS's default of one hour.
+    pub max_session: Option<u64>,
 }
 
 /// A session of an assumed role, as AWS sees it.
@@ -72,17 +75,18 @@ pub(crate) fn trusts(
     }
 }
 
-/// Refuses what the role behind an access key may not do.
+/// Refuses what the role behind an access key may not do to a resource (`*` for what has no ARN in the request). STS has
+/// another code and status for it than the other services.
 pub(crate) fn permits(
     state: &State,
-    access_key: &str,
-    caller: &str,
-    service: &str,
+    caller: &Caller,
+    service: Service,
     operation: &str,
+    resource: &str,
 ) -> Result<(), Refusal> {
-    let role = state.issued.get(access_key).and_then(|issued| state.roles.get(issued.role()));
+    let role = state.issued.get(&caller.access_key).and_then(|issued| state.roles.get(issued.role()));
     let Some(allows) = role.and_then(|role| role.allows.as_ref()) else { return Ok(()) };
-    let action = format!("{service}:{operation}");
+    let action = format!("{}:{operation}", service.signing_name());
     let allowed = allows.iter().any(|pattern| match pattern.strip_suffix('*') {
         Some(start) => action.starts_with(start),
         None => *pattern == action,
@@ -91,7 +95,12 @@ pub(crate) fn permits(
         return Ok(());
     }
     let text = format!(
-        "User: {caller} is not authorized to perform: {action} because no identity-based policy allows the {action} action"
+        "User: {} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows \
+         the {action} action",
+        caller.arn
     );
-    Err(Refusal::with_status("AccessDeniedException", text, 400))
+    Err(match service {
+        Service::Sts => Refusal::with_status("AccessDenied", text, 403),
+        Service::AppStream | Service::Lightsail | Service::GameLift => Refusal::new("AccessDeniedException", text),
+    })
 }

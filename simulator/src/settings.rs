@@ -33,6 +33,16 @@ pub enum WrongState {
     OperationFailure,
 }
 
+/// What Lightsail answers to GetInstanceAccessDetails of an instance that is not running. Nobody has written it down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccessWhenDown {
+    /// `OperationFailureException`.
+    #[default]
+    Refused,
+    /// Success, perhaps without an address.
+    Answered,
+}
+
 /// How long AWS takes. Divided by [`Settings::speed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timings {
@@ -63,6 +73,10 @@ pub struct Timings {
     pub address_lag: Duration,
     /// An add-on, an address type or metadata options until they have taken effect.
     pub small_change: Duration,
+    /// From running until Lightsail has seen a new instance's host keys. Nobody has written this down.
+    pub host_key_lag: Duration,
+    /// CreateInstances until Lightsail knows a Windows password (up to 15 minutes; EC2 asks to wait 4).
+    pub windows_password: Duration,
 }
 
 impl Default for Timings {
@@ -84,6 +98,8 @@ impl Default for Timings {
             delete_instance: seconds(10),
             address_lag: seconds(5),
             small_change: seconds(5),
+            host_key_lag: seconds(10),
+            windows_password: minutes(4),
         }
     }
 }
@@ -109,6 +125,8 @@ impl Timings {
             delete_instance: self.delete_instance.div_f64(speed),
             address_lag: self.address_lag.div_f64(speed),
             small_change: self.small_change.div_f64(speed),
+            host_key_lag: self.host_key_lag.div_f64(speed),
+            windows_password: self.windows_password.div_f64(speed),
         }
     }
 }
@@ -158,6 +176,13 @@ pub struct Settings {
     pub refuse_overlap: bool,
     /// Whether Lightsail's errors carry the `code` member beside `__type`, which hides the type from the Rust SDK.
     pub error_sub_codes: bool,
+    /// How long a certificate of GetInstanceAccessDetails is valid (people report ten minutes). Never divided by the speed.
+    pub cert_ttl: Duration,
+    /// Private keys that GetInstanceAccessDetails hands out in turn, at least one. AWS makes a new one for every call; one
+    /// takes a tenth of a second. Certificates are new in every answer.
+    pub access_keys: u64,
+    /// What Lightsail answers when access to an instance is asked for that is not running.
+    pub access_when_down: AccessWhenDown,
     /// Quotas of every account and region.
     pub quotas: Quotas,
     /// Account in which helpers put what is given without one.
@@ -184,6 +209,9 @@ impl Default for Settings {
             wrong_state: WrongState::default(),
             refuse_overlap: false,
             error_sub_codes: true,
+            cert_ttl: Duration::from_secs(600),
+            access_keys: 8,
+            access_when_down: AccessWhenDown::default(),
             quotas: Quotas::default(),
             home_account: DEFAULT_ACCOUNT.to_owned(),
             home_region: "us-east-1".to_owned(),

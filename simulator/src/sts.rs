@@ -57,6 +57,12 @@ impl Issued {
     }
 }
 
+/// MaxSessionDuration of a role that says nothing, in seconds (IAM user guide).
+const USUAL_MAX_SESSION: u64 = 3600;
+
+/// The longest session that a session of another role may begin, in seconds (IAM user guide).
+const CHAINED_MAX_SESSION: u64 = 3600;
+
 pub(crate) fn knows(operation: &str) -> bool {
     matches!(operation, "GetCallerIdentity" | "AssumeRole" | "AssumeRoleWithWebIdentity")
 }
@@ -141,6 +147,17 @@ fn assume(state: &mut State, input: &Json, caller: &Caller, now: Timestamp) -> R
             )));
         }
     };
+    // A role's own bound, and one for sessions that other sessions begin.
+    let longest = state.roles.get(role_arn).and_then(|role| role.max_session).unwrap_or(USUAL_MAX_SESSION);
+    if seconds > longest {
+        return Err(invalid(
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.".to_owned(),
+        ));
+    }
+    if seconds > CHAINED_MAX_SESSION && state.issued.contains_key(&caller.access_key) {
+        let limit = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining";
+        return Err(invalid(limit.to_owned()));
+    }
     let external_id = input["ExternalId"].as_str();
     let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
     if external_id.is_some_and(|id| !(2..=1224).contains(&id.len()) || !id.chars().all(fits)) {

@@ -264,13 +264,14 @@ fn creates(service: Service, operation: &str) -> bool {
     match service {
         Service::AppStream => operation.starts_with("Create") && mutates(service, operation),
         Service::Lightsail => judged::creates(operation),
-        Service::Sts => false,
+        Service::GameLift | Service::Sts => false,
     }
 }
 
 fn resources(service: Service, call: &Call<'_>) -> Vec<String> {
     match service {
         Service::Lightsail => crate::lightsail::resources(call.input),
+        Service::GameLift => crate::gamelift::resources(call.input),
         Service::AppStream | Service::Sts => crate::appstream::resources(call.input),
     }
 }
@@ -313,7 +314,7 @@ fn target_tags(service: Service, place: &mut Place, call: &Call<'_>) -> Option<T
     match service {
         Service::AppStream => target_of_appstream(place, call),
         Service::Lightsail => judged::target_tags(place, call),
-        Service::Sts => None,
+        Service::GameLift | Service::Sts => None,
     }
 }
 

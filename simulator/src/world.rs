@@ -16,10 +16,12 @@ use crate::audit::{AuditEntry, Outcome};
 use crate::call::Call;
 use crate::clock::{Clock, earlier};
 use crate::faults::{Fault, FaultEffect, Script};
+use crate::gamelift;
 use crate::in_process::InProcess;
 use crate::lightsail;
 use crate::place::{Place, PlaceKey, Timeline, uuid};
 use crate::roles::{self, Role, RoleSession};
+use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::sts::{self, Caller, Issued};
 use crate::violations::{self, Rule, Violation};
@@ -172,6 +174,7 @@ pub(crate) struct State {
     pub(crate) issued: BTreeMap<String, Issued>,
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) role_sessions: Vec<RoleSession>,
+    pub(crate) secrets: Secrets,
     pub(crate) faults: Script,
     pub(crate) audit: Vec<AuditEntry>,
     pub(crate) violations: Vec<Violation>,
@@ -195,6 +198,7 @@ impl State {
             issued: BTreeMap::new(),
             roles: BTreeMap::new(),
             role_sessions: Vec::new(),
+            secrets: Secrets::default(),
             faults: Script::default(),
             audit: Vec::new(),
             violations: Vec::new(),
@@ -218,6 +222,7 @@ impl State {
             issued: self.issued.clone(),
             roles: self.roles.clone(),
             role_sessions: self.role_sessions.clone(),
+            secrets: self.secrets.clone(),
             faults: self.faults.clone(),
             audit: self.audit.clone(),
             violations: self.violations.clone(),
@@ -304,10 +309,15 @@ impl State {
             (Ok(()), None, Ok(input)) => match (incoming.service, &call) {
                 (Service::AppStream, Some(call)) => appstream::act(self, call),
                 (Service::Lightsail, Some(call)) => lightsail::act(self, call),
-                (Service::AppStream | Service::Lightsail, None) => Err(Refusal::internal()),
+                (Service::GameLift, Some(call)) => gamelift::act(self, call),
+                (Service::AppStream | Service::Lightsail | Service::GameLift, None) => Err(Refusal::internal()),
                 (Service::Sts, _) => sts::act(self, &incoming.operation, input, &caller, now),
             },
         };
+        if let Ok(answer) = &result {
+            let resource = resources(incoming).into_iter().next().unwrap_or_default();
+            self.secrets.note(&incoming.operation, &resource, answer);
+        }
         let delivery = match effect {
             Some(FaultEffect::AppliedNoAnswer | FaultEffect::NotAppliedNoAnswer) => Delivery::None,
             Some(FaultEffect::AppliedHalfAnswer) => Delivery::Half,
@@ -332,6 +342,7 @@ impl State {
         let known = match incoming.service {
             Service::AppStream => appstream::knows(&incoming.operation),
             Service::Lightsail => lightsail::knows(&incoming.operation),
+            Service::GameLift => gamelift::knows(&incoming.operation),
             Service::Sts => sts::knows(&incoming.operation),
         };
         let signature = match (incoming.signature.clone()?, incoming.service) {
@@ -350,8 +361,8 @@ impl State {
         }
         // Whoever has credentials may ask whose they are, whatever policies say.
         if incoming.operation != "GetCallerIdentity" {
-            let service = incoming.service.signing_name();
-            roles::permits(self, &caller.access_key, &caller.arn, service, &incoming.operation)?;
+            let named = incoming.input.as_ref().ok().and_then(|input| input["RoleArn"].as_str());
+            roles::permits(self, &caller, incoming.service, &incoming.operation, named.unwrap_or("*"))?;
         }
         Ok(caller)
     }
@@ -407,8 +418,9 @@ impl State {
 fn resources(incoming: &Incoming) -> Vec<String> {
     match (incoming.service, &incoming.input) {
         (Service::Lightsail, Ok(input)) => lightsail::resources(input),
+        (Service::GameLift, Ok(input)) => gamelift::resources(input),
         (Service::AppStream | Service::Sts, Ok(input)) => appstream::resources(input),
-        (Service::AppStream | Service::Lightsail | Service::Sts, Err(_)) => Vec::new(),
+        (Service::AppStream | Service::Lightsail | Service::GameLift | Service::Sts, Err(_)) => Vec::new(),
     }
 }
 
@@ -417,7 +429,7 @@ pub(crate) fn mutates(service: Service, operation: &str) -> bool {
     match service {
         Service::AppStream => appstream::mutates(operation),
         Service::Lightsail => lightsail::mutates(operation),
-        Service::Sts => false,
+        Service::GameLift | Service::Sts => false,
     }
 }
 

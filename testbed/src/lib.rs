@@ -5,7 +5,8 @@
 //! as the operator or the simulator, beside it. Neither leaves a process or a folder behind, however the test ends:
 //! each is watched by a small shell that kills and removes when its owner is gone (see [`Scratch`]).
 //!
-//! [`simulator::Simulator`] is our AWS as a running program, with its admin routes.
+//! [`simulator::Simulator`] is our AWS as a running program, with its admin routes; [`Sshd`] stands for one of its
+//! instances.
 //!
 //! The functions that tests call most (those that return no `Result`) panic when they fail, as an assertion does.
 
@@ -20,12 +21,14 @@ mod kubeconfig;
 mod scratch;
 pub mod simulator;
 mod source;
+mod sshd;
 
 pub use binaries::{Binaries, version};
 pub use control_plane::{ControlPlane, Options};
 pub use daemon::{Daemon, free_port};
 pub use helm::Helm;
 pub use scratch::{Scratch, target_folder};
+pub use sshd::{Sshd, SshdOptions, ssh};
 
 /// Ends the test with `doing` and the error's whole chain, as a failed assertion would.
 #[track_caller]

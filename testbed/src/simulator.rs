@@ -134,6 +134,50 @@ impl Simulator {
         self.call(PERSON, "lightsail", &format!("Lightsail_20161128.{operation}"), input)
     }
 
+    /// A running Linux instance of this name, which nobody owns.
+    ///
+    /// # Errors
+    /// AWS would not make it.
+    pub fn put_instance(&self, name: &str) -> Result<()> {
+        http::post(self.port, "/_sim/instances", &json!({ "name": name })).map(|_| ())
+    }
+
+    /// The line of `TrustedUserCAKeys` that instances have.
+    ///
+    /// # Errors
+    /// It does not answer, or not as expected.
+    pub fn ssh_authority(&self) -> Result<String> {
+        let answer = http::get(self.port, "/_sim/ssh-authority")?;
+        let line = answer.get("public_key").and_then(Value::as_str);
+        Ok(line.context("no public key in the simulator's answer")?.to_owned())
+    }
+
+    /// The private host keys of an instance, each as a file for `HostKey` of `sshd_config`.
+    ///
+    /// # Errors
+    /// There is no such instance, or it has no SSH.
+    pub fn host_key_files(&self, instance: &str) -> Result<Vec<String>> {
+        let keys = list(http::get(self.port, &format!("/_sim/instances/{instance}/host-keys"))?, "host_keys")?;
+        let file = |key: Value| key.get("private_key").and_then(Value::as_str).map(str::to_owned);
+        keys.into_iter().map(file).collect::<Option<_>>().context("a host key without its file")
+    }
+
+    /// Every secret that AWS has handed out: `operation`, `resource`, `member`, `value`, `canaries`.
+    ///
+    /// # Errors
+    /// It does not answer, or not as expected.
+    pub fn secrets(&self) -> Result<Vec<Value>> {
+        list(http::get(self.port, "/_sim/secrets")?, "secrets")
+    }
+
+    /// One GameLift call over the JSON protocol, as a person makes it with the aws CLI.
+    ///
+    /// # Errors
+    /// AWS refuses it.
+    pub fn gamelift(&self, operation: &str, input: &Value) -> Result<Value> {
+        self.call(PERSON, "gamelift", &format!("GameLift.{operation}"), input)
+    }
+
     fn call(&self, access_key: &str, service: &str, target: &str, input: &Value) -> Result<Value> {
         // The simulator reads account and region from the signature's scope; it knows no secrets to check one with.
         let scope = format!("{access_key}/20260101/us-east-1/{service}/aws4_request");

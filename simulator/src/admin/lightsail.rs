@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::refuse;
+use super::{found, refuse};
 use crate::lightsail::people::InstanceSeed;
 use crate::world::World;
 
@@ -17,6 +17,8 @@ pub(super) fn routes() -> Router<World> {
     Router::new()
         .route("/instances", get(list_instances).post(put_instance))
         .route("/instances/{name}", get(show_instance))
+        .route("/instances/{name}/host-keys", get(show_host_keys).post(change_host_keys))
+        .route("/ssh-authority", get(ssh_authority))
         .route("/static-ips", get(list_static_ips))
         .route("/lightsail-names", post(put_lightsail_name))
         .route("/catalogue/{id}", delete(retire))
@@ -53,6 +55,24 @@ async fn put_instance(Extract(world): Extract<World>, Json(new): Json<NewInstanc
     match world.put_instance(&seed) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(denied) => refuse(StatusCode::CONFLICT, &denied.to_string()),
+    }
+}
+
+async fn show_host_keys(Extract(world): Extract<World>, Path(name): Path<String>) -> Response {
+    match world.host_keys(&name) {
+        Some(keys) => Json(json!({"host_keys": keys})).into_response(),
+        None => refuse(StatusCode::NOT_FOUND, "no such instance, or one without SSH"),
+    }
+}
+
+async fn change_host_keys(Extract(world): Extract<World>, Path(name): Path<String>) -> Response {
+    found(world.change_host_keys(&name))
+}
+
+async fn ssh_authority(Extract(world): Extract<World>) -> Response {
+    match world.ssh_authority() {
+        Ok(line) => Json(json!({"public_key": line})).into_response(),
+        Err(denied) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &denied.to_string()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The admin routes under `/_sim/`: what tests and demos do to a world over HTTP. Documented in the README.
 
 mod appstream;
+mod gamelift;
 mod lightsail;
 
 use std::time::Duration;
@@ -30,11 +31,13 @@ pub(crate) fn routes() -> Router<World> {
         .route("/violations", get(violations))
         .route("/judge/{access_key}", post(judge))
         .route("/pardon/{rule}", post(pardon))
+        .route("/secrets", get(secrets))
         .route("/reset", post(reset))
         .route("/roles", post(make_role))
         .route("/roles/sessions", get(role_sessions))
         .merge(appstream::routes())
         .merge(lightsail::routes())
+        .merge(gamelift::routes())
 }
 
 async fn read_clock(Extract(world): Extract<World>) -> Json<Value> {
@@ -151,6 +154,10 @@ async fn audit(Extract(world): Extract<World>, Query(query): Query<AuditQuery>) 
 
 async fn violations(Extract(world): Extract<World>) -> Json<Value> {
     Json(json!({"violations": world.violations()}))
+}
+
+async fn secrets(Extract(world): Extract<World>) -> Json<Value> {
+    Json(json!({"secrets": world.secrets()}))
 }
 
 async fn judge(Extract(world): Extract<World>, Path(access_key): Path<String>) -> StatusCode {

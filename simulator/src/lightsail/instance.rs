@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::access::WindowsPassword;
 use super::add_on::AddOn;
 use super::address::AddressChange;
 use super::catalogue::{Blueprint, Bundle};
@@ -141,6 +142,10 @@ pub(crate) struct Instance {
     pub(crate) public_ip: Option<(String, Timestamp)>,
     pub(crate) ipv6: Option<String>,
     pub(crate) address_change: Option<AddressChange>,
+    /// What its host keys follow from, and from when on Lightsail knows them.
+    pub(crate) host_seed: u64,
+    pub(crate) host_keys_at: Timestamp,
+    pub(crate) windows: Option<WindowsPassword>,
 }
 
 impl Instance {

@@ -1,14 +1,15 @@
-//! Key pairs, as far as instances need them. No key is a real one.
+//! Key pairs: real RSA ones, whose private half is in the answer of CreateKeyPair only.
 
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use jiff::Timestamp;
-use rand::Rng;
 
 use super::operation::Deed;
 use super::tags::{self, Tags};
 use super::{invalid, not_found, page_of};
 use crate::call::Call;
+use crate::keys::rsa::{Purpose, key, parse_public_line};
 use crate::place::Place;
 use crate::wire::{Refusal, Value, map};
 
@@ -22,6 +23,8 @@ pub(crate) struct KeyPair {
     pub(crate) arn: String,
     created_at: Timestamp,
     fingerprint: String,
+    /// The public key as SSH writes it on the wire.
+    pub(crate) public: Vec<u8>,
     pub(crate) tags: Tags,
 }
 
@@ -41,15 +44,25 @@ impl KeyPair {
 }
 
 impl Place {
-    /// Makes a key pair of this name.
-    fn put_key_pair(&mut self, name: &str, tags: Tags, now: Timestamp) -> Value {
-        let bytes: Vec<String> = (0..20).map(|_| format!("{:02x}", self.rng.random::<u8>())).collect();
+    /// Keeps a key pair of this name.
+    fn put_key_pair(&mut self, name: &str, public: Vec<u8>, tags: Tags, now: Timestamp) -> Value {
         let arn = self.lightsail_arn("KeyPair");
-        let pair = KeyPair { name: name.to_owned(), arn, created_at: now, fingerprint: bytes.join(":"), tags };
+        let fingerprint = fingerprint(&public);
+        let pair = KeyPair { name: name.to_owned(), arn, created_at: now, fingerprint, public, tags };
         let spelled = pair.spell(&self.account, &self.region);
         self.lightsail.key_pairs.insert(name.to_owned(), pair);
         spelled
     }
+}
+
+/// Key pairs that there are in a process before one is used again.
+const DISTINCT: u64 = 8;
+
+/// Twenty bytes in hex, as in AWS's samples. What of the key AWS hashes is not documented.
+fn fingerprint(public: &[u8]) -> String {
+    let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, public);
+    let bytes: Vec<String> = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(":")
 }
 
 /// CreateKeyPair: the private key is in this answer only.
@@ -57,13 +70,15 @@ pub(crate) fn create(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
     let name = call.text("keyPairName");
     check_own(place, name)?;
     let sent = tags::checked(call.input)?;
-    let pair = place.put_key_pair(name, sent, call.now);
+    let key = key(Purpose::KeyPair, place.lightsail.key_pairs_made % DISTINCT)?;
+    place.lightsail.key_pairs_made += 1;
+    let pair = place.put_key_pair(name, key.public_blob(), sent, call.now);
     let noted = place.note(call, deed("CreateKeyPair", name));
     // Despite their members' names these are texts; AWS's own sample doubles the algorithm.
     Ok(map([
         ("keyPair", pair),
-        ("publicKeyBase64", format!("ssh-rsa ssh-rsa not-a-key-of-{name}").into()),
-        ("privateKeyBase64", format!("-----BEGIN RSA PRIVATE KEY-----\nnot-a-key-of-{name}\n").into()),
+        ("publicKeyBase64", format!("ssh-rsa {}", key.public_line()).into()),
+        ("privateKeyBase64", key.pem().into()),
         ("operation", noted),
     ]))
 }
@@ -72,10 +87,9 @@ pub(crate) fn create(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
 pub(crate) fn import(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusal> {
     let name = call.text("keyPairName");
     check_own(place, name)?;
-    if !call.text("publicKeyBase64").trim_start().starts_with("ssh-rsa ") {
-        return Err(invalid("The public key must be an ssh-rsa key."));
-    }
-    place.put_key_pair(name, Tags::new(), call.now);
+    let public = parse_public_line(call.text("publicKeyBase64"));
+    let public = public.map_err(|_| invalid("The public key must be an ssh-rsa key."))?;
+    place.put_key_pair(name, public, Tags::new(), call.now);
     Ok(map([("operation", place.note(call, deed("ImportKeyPair", name)))]))
 }
 
@@ -110,6 +124,7 @@ fn default_pair(place: &Place) -> KeyPair {
         arn: place.arn_of("lightsail", &format!("KeyPair/{DEFAULT_KEY_PAIR}")),
         created_at: Timestamp::UNIX_EPOCH,
         fingerprint: ["00"; 20].join(":"),
+        public: Vec::new(),
         tags: Tags::new(),
     }
 }

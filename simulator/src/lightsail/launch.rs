@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rand::Rng;
 use serde_json::Value as Json;
 
+use super::access::WindowsPassword;
 use super::address::Addresses;
 use super::catalogue::{Blueprint, Bundle, blueprint, platform};
 use super::instance::{Instance, InstanceState, IpAddressType, Outcome};
@@ -15,7 +16,7 @@ use super::ports::Port;
 use super::{add_on, invalid, not_found, operations, regions, tags};
 use crate::call::Call;
 use crate::clock::later;
-use crate::place::Place;
+use crate::place::{Place, mix};
 use crate::wire::{Refusal, Value};
 
 /// Bytes of user data: EC2's bound, which Lightsail does not document for itself.
@@ -44,9 +45,11 @@ pub(crate) fn create(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
     let sent_tags = tags::checked(call.input)?;
     let add_on = add_on::of_create(call, blueprint, place.laws.pace.start_instance)?;
     let key_pair = call.input["keyPairName"].as_str().filter(|name| !name.is_empty()).unwrap_or(DEFAULT_KEY_PAIR);
-    if key_pair != DEFAULT_KEY_PAIR && !place.lightsail.key_pairs.contains_key(key_pair) {
-        return Err(not_found("KeyPair", key_pair));
-    }
+    let own_key = match place.lightsail.key_pairs.get(key_pair) {
+        Some(pair) => Some(pair.public.clone()),
+        None if key_pair == DEFAULT_KEY_PAIR => None,
+        None => return Err(not_found("KeyPair", key_pair)),
+    };
     let user_data = call.input["userData"].as_str().filter(|text| !text.is_empty());
     if user_data.is_some_and(|text| text.len() > LONGEST_USER_DATA) {
         return Err(invalid(format!("User data is limited to {LONGEST_USER_DATA} bytes.")));
@@ -62,6 +65,10 @@ pub(crate) fn create(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
         let addresses = Addresses::draw(&mut place.rng);
         let outcome = if call.fails_later.is_some() { Outcome::Fails } else { Outcome::Next };
         let arn = place.lightsail_arn("Instance");
+        // The ARN is new with every instance, also under an old name.
+        let host_seed = arn.bytes().fold(0, |sum, byte| mix(sum ^ u64::from(byte)));
+        let password_at = later(call.now, pace.windows_password);
+        let windows = blueprint.windows.then(|| WindowsPassword::draw(&mut place.rng, own_key.as_deref(), password_at));
         let support = place.rng.random::<u64>() & 0x00ff_ffff_ffff_ffff;
         let instance = Instance {
             name: name.to_owned(),
@@ -89,6 +96,9 @@ pub(crate) fn create(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusa
             public_ip: (ip_type != IpAddressType::Ipv6).then(|| (addresses.public, later(up_at, pace.address_lag))),
             ipv6: (ip_type != IpAddressType::Ipv4).then_some(addresses.ipv6),
             address_change: None,
+            host_seed,
+            host_keys_at: later(up_at, pace.host_key_lag),
+            windows: windows.transpose()?,
         };
         place.lightsail.instances.insert(name.to_owned(), instance);
         noted.push(place.note(

@@ -1,7 +1,8 @@
 //! Lightsail: its operations by name, and what they have in common. It speaks JSON 1.1 only.
 
+mod access;
 pub(crate) mod add_on;
-mod address;
+pub(crate) mod address;
 pub(crate) mod catalogue;
 pub(crate) mod instance;
 pub(crate) mod judged;
@@ -45,6 +46,9 @@ pub(crate) struct Lightsail {
     pub(crate) others: BTreeMap<String, String>,
     /// Blueprints and bundles that AWS has withdrawn from new instances, by id.
     pub(crate) retired: BTreeSet<String>,
+    /// Temporary keys and key pairs so far.
+    accesses: u64,
+    key_pairs_made: u64,
     operations: VecDeque<Operation>,
     /// Operations so far, for their order.
     serial: u64,
@@ -92,6 +96,7 @@ fn read(place: &mut Place, call: &Call<'_>) -> Result<Value, Refusal> {
         "GetInstance" => instance::get(place, call),
         "GetInstances" => instance::list(place, call),
         "GetInstanceState" => instance::get_state(place, call),
+        "GetInstanceAccessDetails" => access::get(place, call),
         "GetInstancePortStates" => ports::get_states(place, call),
         "GetStaticIp" => static_ip::get(place, call),
         "GetStaticIps" => static_ip::list(place, call),

@@ -26,6 +26,7 @@ pub(crate) fn input(operation: &str) -> Option<&'static [Member]> {
         "GetInstance" => const { &[must("instanceName", STRING), may("includeHealthStatus", Shape::Flag)] },
         "GetInstances" => const { &[may("pageToken", STRING), may("includeHealthStatus", Shape::Flag)] },
         "GetInstanceState" | "RebootInstance" | "GetInstancePortStates" => const { &[must("instanceName", STRING)] },
+        "GetInstanceAccessDetails" => const { &[must("instanceName", STRING), may("protocol", ACCESS_PROTOCOL)] },
         "StartInstance" => const { &[must("instanceName", STRING), may("attributeUpdates", ATTRIBUTE_UPDATES)] },
         "StopInstance" => const { &[must("instanceName", STRING), may("force", Shape::Flag)] },
         "DeleteInstance" => const { &[must("instanceName", STRING), may("forceDeleteAddOns", Shape::Flag)] },
@@ -94,6 +95,7 @@ const STRING: Shape = Shape::Text(text(0, usize::MAX));
 const NON_EMPTY: Shape = Shape::Text(text(1, usize::MAX));
 const STRINGS: Shape = list(&STRING, 0, usize::MAX);
 const IP_ADDRESS_TYPE: Shape = Shape::Text(one_of(&["dualstack", "ipv4", "ipv6"]));
+const ACCESS_PROTOCOL: Shape = Shape::Text(one_of(&["ssh", "rdp"]));
 const HTTP_TOKENS: Shape = Shape::Text(one_of(&["optional", "required"]));
 const SWITCH: Shape = Shape::Text(one_of(&["disabled", "enabled"]));
 const APP_CATEGORY: Shape = Shape::Text(one_of(&["LfR"]));

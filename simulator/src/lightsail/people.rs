@@ -11,8 +11,10 @@ use serde_json::{Value as Json, json};
 
 use super::instance::{Instance, InstanceState, IpAddressType, Outcome};
 use super::ports::Port;
+use crate::keys::certificate;
+use crate::keys::host::{self, HostKey};
 use crate::people::Denied;
-use crate::place::{Place, PlaceKey};
+use crate::place::{Place, PlaceKey, mix};
 use crate::world::World;
 
 /// An instance as an inspector sees it, without any lag.
@@ -62,6 +64,10 @@ pub struct InstanceView {
     pub auto_snapshots: usize,
     /// Metadata options by AWS's names, without their state.
     pub metadata_options: BTreeMap<String, String>,
+    /// The user that certificates are for.
+    pub username: String,
+    /// The first password of a Windows instance, whether Lightsail knows it already or not.
+    pub windows_password: Option<String>,
 }
 
 /// A static IP as an inspector sees it.
@@ -172,6 +178,7 @@ impl World {
             if let Some((_, shown)) = &mut instance.public_ip {
                 *shown = now;
             }
+            instance.host_keys_at = now;
         });
         Ok(())
     }
@@ -252,6 +259,36 @@ impl World {
         self.on_instance(name, unhang).unwrap_or(false)
     }
 
+    /// The SSH host keys of an instance with their private halves, whether Lightsail knows them already or not. `None`:
+    /// there is no such instance, or it is a Windows one.
+    #[must_use]
+    pub fn host_keys(&self, name: &str) -> Option<Vec<HostKey>> {
+        let key = self.place_of_instance(name)?;
+        let mut state = self.lock();
+        let now = state.clock.now();
+        let instance = state.timeline(&key).now(now).lightsail.instances.get(name)?;
+        if instance.blueprint.windows { None } else { host::ssh_keys(instance.host_seed).ok() }
+    }
+
+    /// Somebody installs the instance anew: it has other host keys from now on, which Lightsail sees at once. False: there
+    /// is no such instance.
+    pub fn change_host_keys(&self, name: &str) -> bool {
+        self.on_instance(name, |instance, now| {
+            instance.host_seed = mix(instance.host_seed);
+            instance.host_keys_at = now;
+        })
+        .is_some()
+    }
+
+    /// The public key that instances trust for certificates, as a line of `TrustedUserCAKeys`.
+    ///
+    /// # Errors
+    /// The crypto library could not make the key.
+    pub fn ssh_authority(&self) -> Result<String, Denied> {
+        let failed = |_| Denied { code: "InternalFailure".to_owned(), message: "no key could be made".to_owned() };
+        certificate::authority().map_err(failed)
+    }
+
     /// Gives a name to a resource of another type (a disk, a domain) in the home account and region.
     pub fn put_lightsail_name(&self, name: &str, resource_type: &str) {
         let mut state = self.lock();
@@ -328,5 +365,7 @@ fn view(place: &Place, instance: &Instance, now: Timestamp) -> InstanceView {
         auto_snapshot: add_on.filter(|one| one.enabled).map(|one| one.time_of_day.clone()),
         auto_snapshots: add_on.map_or(0, |one| one.snapshots.len()),
         metadata_options: metadata_options.map(|(name, value)| (name.to_owned(), value)).into(),
+        username: instance.blueprint.username.to_owned(),
+        windows_password: instance.windows.as_ref().map(|windows| windows.clear.0.clone()),
     }
 }

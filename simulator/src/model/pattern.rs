@@ -1,6 +1,6 @@
-//! The API model's patterns, as the text that AWS's refusals quote and as a check.
+//! The API models' patterns, as the text that AWS's refusals quote and as a check.
 
-/// A pattern of the AppStream model.
+/// A pattern of the AppStream model, or of GameLift's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pattern {
     Name,
@@ -14,6 +14,11 @@ pub(crate) enum Pattern {
     Url,
     BucketArn,
     KmsKeyArn,
+    GameFleet,
+    GameInstance,
+    GameCompute,
+    GameLocation,
+    GameDefinition,
 }
 
 impl Pattern {
@@ -38,6 +43,13 @@ impl Pattern {
             Self::BucketArn => {
                 "^arn:aws(?:\\-cn|\\-iso\\-b|\\-iso|\\-us\\-gov)?:s3:::[a-z0-9][a-z0-9.\\-]{1,61}[a-z0-9]$"
             }
+            Self::GameFleet => "^[a-z]*fleet-[a-zA-Z0-9\\-]+$|^arn:.*:[a-z]*fleet\\/[a-z]*fleet-[a-zA-Z0-9\\-]+$",
+            Self::GameInstance => "^[a-zA-Z0-9\\.-]+$",
+            Self::GameCompute => {
+                "^([a-zA-Z0-9\\-]+(\\/[a-zA-Z0-9\\-]+)?|arn:.*:compute\\/[a-zA-Z0-9\\-]+(\\/[a-zA-Z0-9\\-]+)?)$"
+            }
+            Self::GameLocation => "^[A-Za-z0-9\\-]+$",
+            Self::GameDefinition => "^[a-zA-Z0-9\\-]+$|^arn:.*:containergroupdefinition\\/[a-zA-Z0-9\\-]+(:[0-9]+)?$",
             Self::KmsKeyArn => {
                 "^arn:aws(?:\\-cn|\\-iso\\-b|\\-iso|\\-us\\-gov)?:kms:[a-z0-9\\-]+:\\d{12}:key/[A-Za-z0-9\\-]+$"
             }
@@ -73,6 +85,37 @@ impl Pattern {
                     && bucket.starts_with(lower_or_digit)
                     && bucket.ends_with(lower_or_digit)
             }),
+            Self::GameFleet => {
+                let named = |text: &str| {
+                    let (kind, id) = text.split_once('-').unwrap_or_default();
+                    kind.ends_with("fleet") && kind.chars().all(|c| c.is_ascii_lowercase()) && dashed(id)
+                };
+                let (before, id) = text.rsplit_once('/').unwrap_or_default();
+                let kind = before.rsplit_once(':').map_or("", |(_, kind)| kind);
+                let in_arn = before.starts_with("arn:") && kind.ends_with("fleet");
+                named(text) || (in_arn && kind.chars().all(|c| c.is_ascii_lowercase()) && named(id))
+            }
+            Self::GameInstance => {
+                !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))
+            }
+            Self::GameCompute => {
+                let named = |text: &str| match text.split_once('/') {
+                    Some((first, second)) => dashed(first) && dashed(second),
+                    None => dashed(text),
+                };
+                let in_arn = text.strip_prefix("arn:").and_then(|rest| rest.split_once(":compute/"));
+                named(text) || in_arn.is_some_and(|(_, name)| named(name))
+            }
+            Self::GameLocation => dashed(text),
+            Self::GameDefinition => {
+                let in_arn = text.strip_prefix("arn:").and_then(|rest| rest.split_once(":containergroupdefinition/"));
+                let version = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+                dashed(text)
+                    || in_arn.is_some_and(|(_, name)| match name.split_once(':') {
+                        Some((name, number)) => dashed(name) && version(number),
+                        None => dashed(name),
+                    })
+            }
             Self::KmsKeyArn => {
                 let parts: Vec<&str> = partition(text).unwrap_or_default().splitn(4, ':').collect();
                 matches!(parts[..], ["kms", region, account, key]
@@ -88,6 +131,11 @@ impl Pattern {
 
 fn word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// Letters, digits and dashes, at least one.
+fn dashed(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 fn lower_or_digit(c: char) -> bool {
@@ -159,7 +207,9 @@ fn embed_host(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Pattern::{Arn, EmbedHost, Name, TagKey, TagValue, Url, UsbFilter};
+    use super::Pattern::{
+        Arn, EmbedHost, GameCompute, GameDefinition, GameFleet, GameInstance, Name, TagKey, TagValue, Url, UsbFilter,
+    };
 
     #[test]
     fn patterns_take_what_the_model_takes() {
@@ -174,6 +224,14 @@ mod tests {
             (UsbFilter, "1234, 0f0d, 0001, *, *, *, 1, 0"),
             (EmbedHost, "apps.example.com"),
             (Url, "https://example.com/a?b=c"),
+            (GameFleet, "fleet-2222bbbb-33cc-44dd-55ee-6666ffff77aa"),
+            (GameFleet, "containerfleet-1"),
+            (GameFleet, "arn:aws:gamelift:us-west-2::fleet/fleet-1"),
+            (GameFleet, "arn:aws:gamelift:us-west-2:123456789012:containerfleet/containerfleet-1"),
+            (GameInstance, "i-0123.a"),
+            (GameCompute, "a123b456/1a234b56-7cd8"),
+            (GameCompute, "arn:aws:gamelift:us-west-2::compute/a/b"),
+            (GameDefinition, "arn:aws:gamelift:us-west-2:1:containergroupdefinition/game:2"),
         ];
         let refused: Vec<_> = fits.iter().filter(|(pattern, text)| !pattern.fits(text)).collect();
         assert_eq!(refused, Vec::<&(super::Pattern, &str)>::new());
@@ -196,6 +254,14 @@ mod tests {
             (UsbFilter, "a,b,c,d,1,1,2,0"),
             (EmbedHost, "localhost"),
             (Url, "https://a b"),
+            (GameFleet, "fleet"),
+            (GameFleet, "fleet-"),
+            (GameFleet, "build-1"),
+            (GameFleet, "arn:aws:gamelift:us-west-2::build/fleet-1"),
+            (GameInstance, "i_1"),
+            (GameCompute, "a/b/c"),
+            (GameCompute, "a/"),
+            (GameDefinition, "game:2"),
         ];
         let taken: Vec<_> = misfits.iter().filter(|(pattern, text)| pattern.fits(text)).collect();
         assert_eq!(taken, Vec::<&(super::Pattern, &str)>::new());

@@ -15,7 +15,7 @@ pub(crate) const PROTOCOL: &str = "rpc-v2-cbor";
 /// How deep a request may nest. The deepest input of AppStream has five levels.
 const DEPTH: usize = 32;
 
-/// The request's input as JSON: nothing that AppStream takes needs more. An empty body is an empty input.
+/// The request's input as JSON: nothing that AppStream or GameLift takes needs more. An empty body is an empty input.
 pub(crate) fn decode(body: &[u8]) -> Result<Json, Refusal> {
     if body.is_empty() {
         return Ok(Json::Object(Map::new()));

@@ -32,7 +32,9 @@ pub(crate) fn encode_error(refusal: &Refusal, service: Service) -> Vec<u8> {
             json!({"__type": refusal.code, "code": sub_code, "message": refusal.message})
         }
         (Service::Lightsail, None) => json!({"__type": refusal.code, "message": refusal.message}),
-        (Service::AppStream | Service::Sts, _) => json!({"__type": refusal.code, "Message": refusal.message}),
+        (Service::AppStream | Service::GameLift | Service::Sts, _) => {
+            json!({"__type": refusal.code, "Message": refusal.message})
+        }
     };
     spelled.to_string().into_bytes()
 }

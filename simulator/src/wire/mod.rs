@@ -20,6 +20,7 @@ use crate::world::World;
 pub(crate) enum Service {
     AppStream,
     Lightsail,
+    GameLift,
     Sts,
 }
 
@@ -29,6 +30,7 @@ impl Service {
         match self {
             Self::AppStream => "appstream",
             Self::Lightsail => "lightsail",
+            Self::GameLift => "gamelift",
             Self::Sts => "sts",
         }
     }
@@ -38,6 +40,7 @@ impl Service {
         match self {
             Self::AppStream => "com.amazonaws.appstream",
             Self::Lightsail => "com.amazonaws.lightsail",
+            Self::GameLift => "com.amazonaws.gamelift",
             Self::Sts => "com.amazonaws.sts",
         }
     }
@@ -45,6 +48,9 @@ impl Service {
 
 /// AppStream's service shape, in `X-Amz-Target` and in the CBOR path.
 const APPSTREAM_SHAPE: &str = "PhotonAdminProxyService";
+
+/// GameLift's service shape, in `X-Amz-Target` and in the CBOR path.
+const GAMELIFT_SHAPE: &str = "GameLift";
 
 /// Lightsail's service shape, in `X-Amz-Target`. It has no CBOR.
 const LIGHTSAIL_SHAPE: &str = "Lightsail_20161128";
@@ -179,14 +185,19 @@ fn read(request: &Request<Bytes>) -> Option<Incoming> {
     if let Some(rest) = request.uri().path().strip_prefix("/service/") {
         let (shape, operation) = rest.split_once("/operation/")?;
         let speaks = text("smithy-protocol") == Some(cbor::PROTOCOL);
-        return (shape == APPSTREAM_SHAPE && speaks)
-            .then(|| incoming(Service::AppStream, Protocol::Cbor, operation, cbor::decode(body)));
+        let service = match shape {
+            APPSTREAM_SHAPE => Service::AppStream,
+            GAMELIFT_SHAPE => Service::GameLift,
+            _ => return None,
+        };
+        return speaks.then(|| incoming(service, Protocol::Cbor, operation, cbor::decode(body)));
     }
     if let Some(target) = text("x-amz-target") {
         let (shape, operation) = target.split_once('.')?;
         let service = match shape {
             APPSTREAM_SHAPE => Service::AppStream,
             LIGHTSAIL_SHAPE => Service::Lightsail,
+            GAMELIFT_SHAPE => Service::GameLift,
             _ => return None,
         };
         return Some(incoming(service, Protocol::Json, operation, json::decode(body)));

@@ -1,4 +1,4 @@
-"""A simulator for every test, and AWS's own clients for it in both of AppStream's protocols."""
+"""A simulator for every test, and AWS's own clients for it in both protocols of AppStream and GameLift."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": f"AKIA{ACCOUNT}SIMU", "AWS_SECRET_ACCESS_KEY": "sec
 FLAGS = ["--start", "200ms", "--stop", "100ms", "--scale", "200ms", "--scale-in", "100ms"]
 # Instances too; each of these is waited for by its effect.
 FLAGS += ["--instance-start", "200ms", "--instance-stop", "100ms", "--instance-delete", "100ms"]
-FLAGS += ["--address-lag", "50ms", "--small-change", "50ms"]
+FLAGS += ["--address-lag", "50ms", "--small-change", "50ms", "--host-key-lag", "50ms", "--windows-password", "400ms"]
 
 
 class Simulator:
@@ -75,16 +75,16 @@ def simulator_with():
 
 @pytest.fixture(scope="session", params=["smithy-rpc-v2-cbor", "json"])
 def models(request, tmp_path_factory):
-    """A folder with botocore's AppStream model, cut down to one of its two protocols."""
+    """A folder with botocore's models of AppStream and GameLift, cut down to one of their two protocols."""
     folder = tmp_path_factory.mktemp("models")
-    version = pathlib.Path("appstream/2016-12-01")
-    source = pathlib.Path(botocore.__file__).parent / "data" / version
-    with gzip.open(source / "service-2.json.gz") as file:
-        model = json.load(file)
-    assert request.param in model["metadata"]["protocols"]
-    model["metadata"].update(protocol=request.param, protocols=[request.param])
-    (folder / version).mkdir(parents=True)
-    (folder / version / "service-2.json").write_text(json.dumps(model))
+    for version in [pathlib.Path("appstream/2016-12-01"), pathlib.Path("gamelift/2015-10-01")]:
+        source = pathlib.Path(botocore.__file__).parent / "data" / version
+        with gzip.open(source / "service-2.json.gz") as file:
+            model = json.load(file)
+        assert request.param in model["metadata"]["protocols"]
+        model["metadata"].update(protocol=request.param, protocols=[request.param])
+        (folder / version).mkdir(parents=True)
+        (folder / version / "service-2.json").write_text(json.dumps(model))
     return request.param, folder
 
 
@@ -100,7 +100,7 @@ def client(models, monkeypatch):
         config = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=5)
         session = boto3.session.Session()
         made = session.client(service, region_name=region, endpoint_url=simulator.url, config=config, **keys)
-        if service == "appstream":
+        if service in ("appstream", "gamelift"):
             assert made.meta.service_model.resolved_protocol == protocol
             if protocol == "json":
                 hold_to_model(made)

@@ -422,11 +422,14 @@ def test_key_pairs(lightsail):
     made = lightsail.create_key_pair(keyPairName="mine", tags=[{"key": "k", "value": "v"}])
     assert made["privateKeyBase64"].startswith("-----BEGIN RSA PRIVATE KEY-----")
     assert made["operation"]["operationType"] == "CreateKeyPair"
-    assert refused(lightsail.import_key_pair, keyPairName="mine", publicKeyBase64="ssh-rsa AAAA")[1] == "NameExists"
-    lightsail.import_key_pair(keyPairName="theirs", publicKeyBase64="ssh-rsa AAAA")
-    assert refused(lightsail.import_key_pair, keyPairName="bad", publicKeyBase64="ssh-ed25519 AAAA")[0] == (
-        "InvalidInputException"
-    )
+    public = made["publicKeyBase64"]
+    assert public.startswith("ssh-rsa ssh-rsa AAAAB3NzaC1yc2E")
+    assert refused(lightsail.import_key_pair, keyPairName="mine", publicKeyBase64=public)[1] == "NameExists"
+    lightsail.import_key_pair(keyPairName="theirs", publicKeyBase64=public.removeprefix("ssh-rsa ") + " me@example.com")
+    for bad in ["ssh-ed25519 AAAA", "ssh-rsa AAAA", public[:-40]]:
+        assert refused(lightsail.import_key_pair, keyPairName="bad", publicKeyBase64=bad) == invalid(
+            "The public key must be an ssh-rsa key."
+        )
     names = lambda **more: [one["name"] for one in lightsail.get_key_pairs(**more)["keyPairs"]]
     assert (names(), names(includeDefaultKeyPair=True)) == (
         ["mine", "theirs"], ["LightsailDefaultKeyPair", "mine", "theirs"],

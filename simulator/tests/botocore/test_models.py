@@ -17,13 +17,18 @@ StartImageBuilder StopFleet StopImageBuilder TagResource UntagResource UpdateFle
 LIGHTSAIL = """
 AllocateStaticIp AttachStaticIp CloseInstancePublicPorts CreateInstances CreateKeyPair DeleteInstance DeleteKeyPair
 DetachStaticIp DisableAddOn EnableAddOn GetActiveNames GetAutoSnapshots GetBlueprints GetBundles GetInstance
-GetInstancePortStates GetInstanceState GetInstances GetKeyPair GetKeyPairs GetOperation GetOperations
+GetInstanceAccessDetails GetInstancePortStates GetInstanceState GetInstances GetKeyPair GetKeyPairs GetOperation GetOperations
 GetOperationsForResource GetRegions GetStaticIp GetStaticIps ImportKeyPair OpenInstancePublicPorts
 PutInstancePublicPorts RebootInstance ReleaseStaticIp SetIpAddressType StartInstance StopInstance TagResource
 UntagResource UpdateInstanceMetadataOptions
 """
-OPERATIONS = [("appstream", name) for name in APPSTREAM.split()] + [("lightsail", name) for name in LIGHTSAIL.split()]
-SHAPES = {"appstream": "PhotonAdminProxyService", "lightsail": "Lightsail_20161128"}
+GAMELIFT = """
+DescribeCompute DescribeContainerFleet DescribeFleetAttributes DescribeFleetLocationAttributes DescribeInstances
+GetComputeAccess GetInstanceAccess ListCompute
+"""
+NAMES = {"appstream": APPSTREAM, "lightsail": LIGHTSAIL, "gamelift": GAMELIFT}
+OPERATIONS = [(service, name) for service, names in NAMES.items() for name in names.split()]
+SHAPES = {"appstream": "PhotonAdminProxyService", "lightsail": "Lightsail_20161128", "gamelift": "GameLift"}
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +96,25 @@ def test_every_enum_is_the_models(speak, service, operation):
         if member.type_name == "string" and member.enum and (operation, name) not in excused:
             said = text_of(speak(service, operation, {name: "Nonsense"})[1])
             assert f"Member must satisfy enum value set: [{', '.join(member.enum)}]" in said, f"{name}: {said}"
+
+
+@pytest.mark.parametrize("operation", GAMELIFT.split())
+def test_every_pattern_and_bound_of_gamelift_is_the_models(speak, operation):
+    for name, member in shape_of("gamelift", operation).members.items():
+        bounds = member.metadata
+        if "pattern" in bounds:
+            said = text_of(speak("gamelift", operation, {name: "!"})[1])
+            assert f"Member must satisfy regular expression pattern: {bounds['pattern']}" in said, f"{name}: {said}"
+        if member.type_name == "string" and "max" in bounds:
+            said = text_of(speak("gamelift", operation, {name: "!" * (bounds["max"] + 1)})[1])
+            assert f"Member must have length less than or equal to {bounds['max']}" in said, f"{name}: {said}"
+        if member.type_name == "list":
+            too_few = [] if bounds.get("min") else None
+            if too_few is not None:
+                said = text_of(speak("gamelift", operation, {name: too_few})[1])
+                assert f"Member must have length greater than or equal to {bounds['min']}" in said, f"{name}: {said}"
+            said = text_of(speak("gamelift", operation, {name: ["!"]})[1])
+            assert f"pattern: {member.member.metadata['pattern']}" in said, f"{name}: {said}"
+        if member.type_name == "integer" and "min" in bounds:
+            said = text_of(speak("gamelift", operation, {name: bounds["min"] - 1})[1])
+            assert f"Member must have value greater than or equal to {bounds['min']}" in said, f"{name}: {said}"
