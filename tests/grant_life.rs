@@ -165,7 +165,8 @@ async fn credentials_come_are_renewed_repaired_and_taken_away_and_are_nowhere_el
     assert!(columns.contains("Instance web (ssh)") && columns.contains("True"), "{columns}");
 
     // Renewed before it expires.
-    let renewed = until_secret(&stage, "fix", "renewed", |now| file(now, "expires-at") != file(&first, "expires-at")).await;
+    let renewed =
+        until_secret(&stage, "fix", "renewed", |now| file(now, "expires-at") != file(&first, "expires-at")).await;
     let expired: Timestamp = file(&first, "expires-at").parse().unwrap();
     assert!(Timestamp::now() < expired, "renewed too late");
     assert_eq!(renewed["metadata"]["uid"], first["metadata"]["uid"]);
@@ -185,7 +186,8 @@ async fn credentials_come_are_renewed_repaired_and_taken_away_and_are_nowhere_el
     assert!(asked.elapsed() < Duration::from_secs(15), "repaired after {:?}", asked.elapsed());
 
     // A name that is taken, by somebody or by another grant, is never touched.
-    let own = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "own" }, "stringData": { "a": "b" } });
+    let own =
+        json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "own" }, "stringData": { "a": "b" } });
     let own = ask(&stage.admin, "POST", &secrets(&stage.namespace), Some(&own)).await.unwrap();
     grants.create("second", on_web("3m", json!({ "secret": { "name": "own" } }))).await;
     grants.create("third", on_web("3m", json!({ "secret": { "name": "fix" } }))).await;
@@ -220,7 +222,8 @@ async fn credentials_come_are_renewed_repaired_and_taken_away_and_are_nowhere_el
     let path = format!("{all}/fix");
     let longer = ask(&stage.admin, "PATCH", &path, Some(&json!({ "spec": { "duration": "1h" } }))).await.unwrap_err();
     assert!(longer.to_string().contains("a grant can be shortened and not made longer"), "{longer}");
-    let left = Timestamp::now().duration_since(word(&made, "/metadata/creationTimestamp").parse().unwrap()).as_secs() + 5;
+    let left =
+        Timestamp::now().duration_since(word(&made, "/metadata/creationTimestamp").parse().unwrap()).as_secs() + 5;
     let sooner = format!("{}s", left.max(60));
     grants.patch("fix", json!({ "spec": { "duration": sooner } })).await;
     grants.until("fix", "shortened", |grant| grant["status"]["observedGeneration"] == 2).await;
@@ -275,7 +278,10 @@ async fn as_person(stage: &Stage, person: &str, method: &str, path: &str, body: 
 fn given_out(stage: &Stage) -> Vec<String> {
     let all = stage.sim("GET", "/secrets", &Value::Null);
     let secrets = all["secrets"].as_array().unwrap();
-    assert!(secrets.iter().any(|secret| secret["operation"] == "GetInstanceAccessDetails"), "AWS has handed out nothing");
+    assert!(
+        secrets.iter().any(|secret| secret["operation"] == "GetInstanceAccessDetails"),
+        "AWS has handed out nothing"
+    );
     secrets.iter().flat_map(|secret| secret["canaries"].as_array().unwrap()).map(|text| word(text, "")).collect()
 }
 

@@ -276,7 +276,9 @@ mod tests {
     async fn an_end_is_taken_at_its_time_whatever_the_object_is_due_for_and_whoever_sets_the_clock() {
         let start: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
         let (ahead, began) = (std::sync::atomic::AtomicI64::new(0), Instant::now());
-        let now = || start + began.elapsed() + jiff::SignedDuration::from_secs(ahead.load(std::sync::atomic::Ordering::SeqCst));
+        let now = || {
+            start + began.elapsed() + jiff::SignedDuration::from_secs(ahead.load(std::sync::atomic::Ordering::SeqCst))
+        };
         let queue = Queue::default();
         queue.ask(id("a"), began + Duration::from_secs(600), Urgency::Routine);
         queue.ends(&id("a"), Some(start + Duration::from_secs(30)));

@@ -249,7 +249,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         }
         let now = (self.parts().clock)();
         let lasts = |object: &&Arc<K::Object>| K::ends(object).is_none_or(|at| at > now);
-        let mut owners: HashSet<String> = self.everything().iter().filter(lasts).filter_map(|object| object.uid()).collect();
+        let mut owners: HashSet<String> =
+            self.everything().iter().filter(lasts).filter_map(|object| object.uid()).collect();
         owners.extend(lock(&self.unreadable).values().filter_map(|unreadable| unreadable.uid.clone()));
         for (name, uid) in self.secrets.strangers(namespace, &owners) {
             let write = SecretWrite::Delete { name: name.clone(), uid };

@@ -234,7 +234,9 @@ fn the_iam_policies_allow_the_requests_that_the_code_can_make_and_no_others() {
     let mut made = BTreeSet::new();
     for file in fs::read_dir(repository().join("src/aws/live")).unwrap().map(|entry| entry.unwrap().path()) {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-        let Some(service) = ["appstream", "gamelift", "lightsail"].into_iter().find(|service| name.starts_with(service)) else {
+        let Some(service) =
+            ["appstream", "gamelift", "lightsail"].into_iter().find(|service| name.starts_with(service))
+        else {
             continue;
         };
         // The SDK's clients have one method for each operation: `.describe_fleets()`.

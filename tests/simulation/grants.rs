@@ -420,7 +420,8 @@ async fn an_api_server_that_takes_no_writes_for_minutes_costs_few_calls_and_is_w
     pass(120).await;
     let (calls, key) = (world.aws.calls(), world.key("a"));
     // From before the first renewal until long after the credentials have expired.
-    let away = KubeFault { first: world.cluster.mutations() + 1, times: u64::MAX / 2, effect: KubeFaultEffect::Unavailable };
+    let away =
+        KubeFault { first: world.cluster.mutations() + 1, times: u64::MAX / 2, effect: KubeFaultEffect::Unavailable };
     world.cluster.fail(away);
     pass(900).await;
     assert_eq!(world.key("a"), key);
@@ -472,7 +473,8 @@ async fn life_with(crash: Crash, stage: Stage) -> Vec<String> {
         match second {
             // From a minute on there are credentials that work, all the time.
             100 | 300 | 500 | 700 | 790 => {
-                let expires = world.cluster.secret("a").and_then(|secret| secret.facts.stamps.get("expires-at").cloned());
+                let expires =
+                    world.cluster.secret("a").and_then(|secret| secret.facts.stamps.get("expires-at").cloned());
                 let works = expires.is_some_and(|at| at.parse::<Timestamp>().unwrap() > (world.clock)());
                 if !works || world.condition("a", "Ready") != is("Available") {
                     wrong.push(format!("at {second} s: {:?}", world.condition("a", "Ready")));

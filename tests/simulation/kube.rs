@@ -514,6 +514,16 @@ impl Cluster {
         self.lock().secrets.get(name).cloned()
     }
 
+    /// Every Secret that an object keeps: whose it is, what it has, whether somebody has been at it.
+    pub fn kept_secrets(&self) -> BTreeMap<String, Value> {
+        let shown = |secret: &KeptSecret| {
+            let files: Vec<&str> = secret.body.data.keys().collect();
+            let (of, edited) = (&secret.facts.of, secret.facts.edited);
+            json!({ "of": of, "edited": edited, "type": secret.body.kind.as_str(), "files": files })
+        };
+        self.lock().secrets.iter().map(|(name, secret)| (name.clone(), shown(secret))).collect()
+    }
+
     /// Somebody else changes a Secret.
     pub fn edit_secret(&self, name: &str, edit: impl FnOnce(&mut KeptSecret)) {
         let mut store = self.lock();

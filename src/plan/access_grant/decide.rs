@@ -18,9 +18,7 @@ use crate::api::{Arn, PAUSED};
 use crate::plan::conditions::{self, bounded, to_the_second};
 use crate::plan::reason::{Stall, Verdict, Waiting};
 use crate::plan::report::{self, WORDS, asked_again, elapsed, generation, trouble};
-use crate::plan::secret::{
-    SecretBody, SecretFacts, SecretKind, SecretRefusal, SecretSeen, SecretVerb, SecretWrite,
-};
+use crate::plan::secret::{SecretBody, SecretFacts, SecretKind, SecretRefusal, SecretSeen, SecretVerb, SecretWrite};
 use crate::plan::{Face, Input, KeyFound, Kind, News, Next, Plan, Scope, Seen};
 
 /// How soon to look again where the watch will tell anyhow, or the engine has the real wait.
@@ -146,7 +144,9 @@ impl<'a> Pass<'a> {
             (_, true, None, _) => Phase::Paused,
             (_, false, None, Err(text)) => Phase::Unreadable(text),
             // A creation has been, whatever the operator's clock says.
-            (_, false, None, Ok(term)) if now < term.start && object.spec.starts_at.is_some() => Phase::Early(term.start),
+            (_, false, None, Ok(term)) if now < term.start && object.spec.starts_at.is_some() => {
+                Phase::Early(term.start)
+            }
             (_, false, None, Ok(term)) => Phase::Running(term.end),
         }
     }

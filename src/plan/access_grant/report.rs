@@ -19,7 +19,12 @@ impl Pass<'_> {
     }
 
     /// The status of a grant that lasts.
-    pub(super) fn status(&self, standing: &Standing, facts: Option<&SecretFacts>, verdict: Verdict) -> AccessGrantStatus {
+    pub(super) fn status(
+        &self,
+        standing: &Standing,
+        facts: Option<&SecretFacts>,
+        verdict: Verdict,
+    ) -> AccessGrantStatus {
         let (object, before) = (self.input.object, earlier(self.input.object));
         let verdict = match verdict {
             Verdict::Working(why, text) => Verdict::Working(why, bounded(&text, WORDS)),
