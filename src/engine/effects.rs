@@ -21,6 +21,7 @@ use super::memory::Hold;
 use super::outcome::{Outcome, backoff};
 use super::pass::Pass;
 use super::port::{EffectName, KUBE_DEADLINE, KubeEffect, KubeError, KubeOutcome, KubePort};
+use super::queue::CLOCK;
 
 /// How long an AWS read may take: a full list has many pages, each with the request deadline of its own.
 const OBSERVE_DEADLINE: Duration = Duration::from_secs(120);
@@ -74,21 +75,27 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         })
     }
 
-    /// What AWS says by the deadline of a look, if it does. Where the object's Secret has to go before that, the pass ends
-    /// then, and the next one begins with the Secret.
+    /// What AWS says by the deadline of a look, if it does. As soon as the object's Secret has to go the pass ends, and the
+    /// next one begins with the Secret.
     pub(super) async fn before_its_end<T>(
         &self,
         object: &K::Object,
         look: impl Future<Output = T>,
     ) -> Result<Option<T>, Outcome> {
-        let now = (self.engine.parts().clock)();
-        let left = K::ends(object).and_then(|at| Duration::try_from(at.duration_since(now)).ok());
-        let left = left.filter(|left| !left.is_zero() && *left < OBSERVE_DEADLINE);
-        match (tokio::time::timeout(left.unwrap_or(OBSERVE_DEADLINE), look).await, left) {
-            (Ok(said), _) => Ok(Some(said)),
-            (Err(_), Some(_)) => Err(Outcome::now(PassOutcome::Held)),
-            (Err(_), None) => Ok(None),
+        let ends = |object: &K::Object| K::ends(object).is_some_and(|at| at <= (self.engine.parts().clock)());
+        if K::secret(object).is_none() || ends(object) {
+            return Ok(tokio::time::timeout(OBSERVE_DEADLINE, look).await.ok());
         }
+        let (mut look, late) = (std::pin::pin!(look), Instant::now() + OBSERVE_DEADLINE);
+        while Instant::now() < late {
+            if let Ok(said) = tokio::time::timeout(CLOCK, &mut look).await {
+                return Ok(Some(said));
+            }
+            if self.engine.object(self.id).is_none_or(|now| ends(&now)) {
+                return Err(Outcome::now(PassOutcome::Held));
+            }
+        }
+        Ok(None)
     }
 
     /// Makes one AWS write.

@@ -13,7 +13,7 @@ use super::{Id, lock};
 use crate::aws::gate::Urgency;
 
 /// How often the clock is asked whether something has ended: whoever sets it forward makes no end later than this.
-const CLOCK: Duration = Duration::from_secs(1);
+pub(super) const CLOCK: Duration = Duration::from_secs(1);
 
 /// What is due, and when.
 #[derive(Debug, Default)]

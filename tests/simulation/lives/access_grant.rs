@@ -35,11 +35,8 @@ pub static LIFE: Story = Story {
         Step::settles("somebody edits the Secret", 120, |bench| {
             bench.cluster.edit_secret("life", |secret| secret.facts.edited = true);
         }),
-        Step::settles("the machine is turned off", 150, |bench| {
-            assert!(bench.cluster.edit("life", |instance: &mut Instance| {
-                instance.spec.desired_state = DesiredState::Stopped;
-            }));
-        }),
+        Step::waits("the machine is turned off", 150, |bench| desire(bench, DesiredState::Stopped)),
+        Step::settles("it is turned on, and has another address", 240, |bench| desire(bench, DesiredState::Running)),
         Step::settles("deleted", 90, |bench| assert!(bench.cluster.delete::<AccessGrant>("life"))),
         Step::settles("a compute's", 120, |bench| bench.cluster.create(by_ssm(bench, "3h"))).after(|bench| {
             Box::pin(async move {
@@ -76,6 +73,10 @@ pub static LIFE: Story = Story {
     refused: |_, _| Vec::new(),
     parts: OnceLock::new(),
 };
+
+fn desire(bench: &Bench, state: DesiredState) {
+    assert!(bench.cluster.edit("life", |instance: &mut Instance| instance.spec.desired_state = state));
+}
 
 fn by_ssh(duration: &str) -> AccessGrant {
     let (instance_ref, name) = (Some(InstanceRef { name: "life".into() }), None);
