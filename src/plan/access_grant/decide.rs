@@ -90,12 +90,12 @@ pub fn plan(input: &Input<'_, GrantKind>) -> Plan<GrantKind> {
         }
 
         (Phase::Leaving, Kept::Ours(facts)) => pass.delete(facts, Verdict::Working(Waiting::Deleting, LEAVING.into())),
-        (Phase::Leaving, Kept::Unknown) => pass.wait(Verdict::Working(Waiting::Deleting, UNSEEN.into()), SOON),
+        (Phase::Leaving, Kept::Unknown) => pass.unseen(Waiting::Deleting),
         // Where the operator may not see the Secret, the garbage collector takes it away with its owner.
         (Phase::Leaving, Kept::Denied(_) | Kept::Nothing | Kept::Another) => pass.release(),
 
         (Phase::Over(why), Kept::Ours(facts)) => pass.end(facts, why),
-        (Phase::Over(_), Kept::Unknown) => pass.wait(Verdict::Working(Waiting::Deleting, UNSEEN.into()), SOON),
+        (Phase::Over(_), Kept::Unknown) => pass.unseen(Waiting::Deleting),
         (Phase::Over(_), Kept::Denied(words)) if earlier(object).secret_name.is_some() => {
             let text = format!("the grant is over, and the operator may not delete its Secret: {words}");
             let plan = pass.stalled(Stall::SecretsNotPermitted, text);
@@ -111,7 +111,7 @@ pub fn plan(input: &Input<'_, GrantKind>) -> Plan<GrantKind> {
             Plan { next: Next::Settled(Some(start)), ..plan }
         }
 
-        (Phase::Running(_), Kept::Unknown) => pass.wait(Verdict::Working(Waiting::Issuing, UNSEEN.into()), SOON),
+        (Phase::Running(_), Kept::Unknown) => pass.unseen(Waiting::Issuing),
         (Phase::Running(_), Kept::Denied(words)) => {
             let text = format!("the operator may not keep Secrets in this namespace: {words}");
             let plan = pass.stalled(Stall::SecretsNotPermitted, text);
@@ -491,6 +491,15 @@ impl<'a> Pass<'a> {
                 Plan { next: Next::Wait(again), status, news: Vec::new() }
             }
             false => self.wait(verdict, again),
+        }
+    }
+
+    /// The Secrets of the namespace will be known in a moment. What was said before may hold as well as ever.
+    fn unseen(&self, why: Waiting) -> Plan<GrantKind> {
+        let plan = self.wait(Verdict::Working(why, UNSEEN.into()), SOON);
+        match earlier(self.input.object).conditions.is_empty() {
+            true => plan,
+            false => Plan { status: earlier(self.input.object).clone(), news: Vec::new(), ..plan },
         }
     }
 

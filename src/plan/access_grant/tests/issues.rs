@@ -237,3 +237,20 @@ fn the_uid_alone_spreads_the_renewals() {
     let all: BTreeSet<String> = (0..20).map(due).collect();
     assert!(all.len() > 15, "{all:?}");
 }
+
+#[test]
+fn an_operator_that_has_not_seen_the_secrets_yet_says_what_was_said_before() {
+    for mut bed in [granted(), grant()] {
+        bed.beside.secret = SecretSeen::Absent;
+        bed.target().doing = Doing::NotRunning("stopped".into());
+        bed.settle();
+        let before = bed.status();
+        bed.beside.secret = SecretSeen::Unknown;
+        let plan = bed.plan();
+        assert_eq!((plan.status, plan.news), (before, Vec::new()));
+    }
+    let mut new = grant();
+    new.beside.secret = SecretSeen::Unknown;
+    new.pass();
+    assert!(new.says("Reconciling", "Issuing"));
+}
