@@ -32,7 +32,13 @@ pub struct Settings {
 }
 
 /// What AWS starts takes 2 s, and what it stops 1.5 s: short enough to wait for, long enough that the operator has to look again.
-const SIMULATOR: [&str; 4] = ["--start", "2s", "--stop", "1.5s"];
+const SIMULATOR: [[&str; 2]; 5] = [
+    ["--start", "2s"],
+    ["--stop", "1.5s"],
+    ["--instance-start", "2s"],
+    ["--instance-stop", "1.5s"],
+    ["--address-lag", "1s"],
+];
 
 /// Settled figures are taken over this many resyncs.
 const RESYNCS: u32 = 3;
@@ -50,7 +56,8 @@ pub async fn measure(settings: &Settings) -> Result<()> {
     for &subject in &settings.subjects {
         let mut all = Vec::new();
         for &size in &settings.sizes {
-            let stage = Stage::start(Options { audit_log: true, ..Options::default() }, &SIMULATOR).await?;
+            let stage =
+                Stage::start(Options { audit_log: true, ..Options::default() }, SIMULATOR.as_flattened()).await?;
             let measured = measure_size(&stage, subject, size, settings).await;
             all.push(measured.with_context(|| format!("N = {size}; logs will be in {}", stage.keep_logs().display()))?);
         }
@@ -144,6 +151,7 @@ async fn measure_size(stage: &Stage, subject: Subject, size: usize, settings: &S
 async fn edits(stage: &Stage, load: &Load, subject: Subject, size: usize, word: &str) -> Result<Vec<Duration>> {
     let before = requests(&stage.simulator)?;
     let mut sent = BTreeMap::new();
+    load.connect().await?;
     // Spread over all objects, each at most once.
     let step = (size / EDITS).max(1);
     for number in (0..size).step_by(step).take(EDITS) {

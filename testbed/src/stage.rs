@@ -56,6 +56,8 @@ impl Stage {
             .args(flags)
             .env("KUBECONFIG", &self.operator_kubeconfig)
             .env("AWS_ENDPOINT_URL", self.simulator.url())
+            // As in the image.
+            .env("MALLOC_ARENA_MAX", "1")
             .env("AWS_ACCESS_KEY_ID", crate::simulator::ACCESS_KEY)
             .env("AWS_SECRET_ACCESS_KEY", "any-secret-will-do");
         let started = Instant::now();

@@ -1,6 +1,6 @@
 //! Lightsail reads: each is complete or fails.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use aws_sdk_lightsail::Client;
@@ -17,7 +17,7 @@ use crate::api::LightsailName;
 use crate::aws::AwsError;
 use crate::aws::listing::{All, Source};
 use crate::plan::Class;
-use crate::plan::instance::{Catalogue, InstanceFacts, OperationFacts, StaticIpFacts};
+use crate::plan::instance::{Catalogue, InstanceFacts, OperationFacts, PortRule, StaticIpFacts};
 use crate::plan::looked::{Looked, Refusal};
 
 /// GetInstances and GetInstance, as the shared listing asks them.
@@ -33,7 +33,7 @@ impl Source<InstanceFacts> for Instances {
     fn all(&self) -> BoxFuture<'static, Result<All<InstanceFacts>, AwsError>> {
         let (client, way) = (self.client.clone(), self.way.clone());
         async move {
-            let mut items = HashMap::new();
+            let (mut items, mut ports) = (HashMap::new(), BTreeSet::new());
             let pages = paged(
                 GET_INSTANCES,
                 |token| {
@@ -45,7 +45,8 @@ impl Source<InstanceFacts> for Instances {
                     }
                 },
                 |instance| {
-                    if let Some(facts) = translate::instance(GET_INSTANCES, instance)? {
+                    if let Some(mut facts) = translate::instance(GET_INSTANCES, instance)? {
+                        facts.ports = facts.ports.map(|open| shared(&mut ports, open));
                         items.insert(facts.name.as_str().to_owned(), Arc::new(facts));
                     }
                     Ok(())
@@ -70,6 +71,15 @@ impl Source<InstanceFacts> for Instances {
         }
         .boxed()
     }
+}
+
+/// The same ports as another instance has, once for both: most have those of their blueprint.
+fn shared(known: &mut BTreeSet<Arc<BTreeSet<PortRule>>>, ports: Arc<BTreeSet<PortRule>>) -> Arc<BTreeSet<PortRule>> {
+    if let Some(same) = known.get(&ports) {
+        return Arc::clone(same);
+    }
+    known.insert(Arc::clone(&ports));
+    ports
 }
 
 /// GetInstance; `None` when there is none of that name.

@@ -1,6 +1,7 @@
 //! Between Lightsail's words and ours.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use aws_sdk_lightsail::types as sdk;
 
@@ -53,7 +54,7 @@ pub(super) fn instance(operation: &'static str, instance: sdk::Instance) -> Resu
         }),
         username: some_text(instance.username),
         key_pair_name: some_text(instance.ssh_key_name),
-        ports: instance.networking.and_then(|networking| networking.ports).map(ports),
+        ports: instance.networking.and_then(|networking| networking.ports).map(|all| Arc::new(ports(all))),
         auto_snapshot: instance.add_ons.unwrap_or_default().into_iter().find_map(add_on),
         metadata: instance.metadata_options.map(metadata),
     }))

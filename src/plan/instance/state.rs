@@ -82,8 +82,8 @@ pub struct InstanceFacts {
     pub username: Option<String>,
     /// The key pair that it was made with.
     pub key_pair_name: Option<String>,
-    /// The open ports, if AWS says.
-    pub ports: Option<BTreeSet<PortRule>>,
+    /// The open ports, if AWS says; instances with the same ones share them.
+    pub ports: Option<Arc<BTreeSet<PortRule>>>,
     /// The add-on AutoSnapshot, which stays listed when it is disabled.
     pub auto_snapshot: Option<AutoSnapshotFacts>,
     /// The instance metadata service, if AWS says.

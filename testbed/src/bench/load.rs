@@ -74,6 +74,11 @@ impl Load {
         Ok(())
     }
 
+    /// Opens the connection that the next edit goes by: a person's own handshake is not the operator's time.
+    pub async fn connect(&self) -> Result<()> {
+        self.api.get_metadata(&Self::name(0)).await.map(drop).context("look at the first object")
+    }
+
     /// Edits one; returns the moment right before the request was sent.
     pub async fn edit(&self, number: usize, word: &str) -> Result<SystemTime> {
         let patch = Patch::Merge(self.subject.edit(word));

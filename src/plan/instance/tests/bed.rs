@@ -422,7 +422,7 @@ impl Bed {
             InstanceCall::Tag { tags, .. } => self.facts().tags.extend(tags.clone()),
             InstanceCall::Untag { keys, .. } => self.facts().tags.retain(|key, _| !keys.contains(key)),
             InstanceCall::PutPorts { ports, .. } => {
-                self.facts().ports = Some(ports.iter().map(PortRule::from).collect());
+                self.facts().ports = Some(Arc::new(ports.iter().map(PortRule::from).collect()));
             }
             InstanceCall::SetIpAddressType { to, accept_bundle_update, .. } => {
                 let attached = self.static_ips.values().any(|ip| ip.attached_to.as_deref() == Some("web"));
@@ -507,7 +507,7 @@ fn made(create: &InstanceCreate, now: Timestamp) -> InstanceFacts {
         ip_address_type: Some(create.ip_address_type.unwrap_or(IpAddressType::Dualstack)),
         username: Some("ubuntu".into()),
         key_pair_name: create.key_pair_name.clone().or(Some("LightsailDefaultKeyPair".into())),
-        ports: Some([(22, 22), (80, 80)].map(|ports| PortRule::new("tcp", ports, [], [], [])).into()),
+        ports: Some(Arc::new([(22, 22), (80, 80)].map(|ports| PortRule::new("tcp", ports, [], [], [])).into())),
         auto_snapshot: None,
         metadata: Some(MetadataFacts {
             pending: false,

@@ -1,5 +1,6 @@
 //! An instance that is there and ours: each change by the writes that it takes, and no more.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bed::*;
@@ -302,7 +303,8 @@ fn a_start_that_does_not_bring_the_bundle_is_waited_for_and_not_repeated() {
 fn ports_that_somebody_opened_wider_than_the_spec_are_closed_again() {
     let ipv6_alone = PublicPort { ipv6_cidrs: ["::/0".to_owned()].into(), ..port(22, 22) };
     let mut bed = settled(InstanceSpec { public_ports: Some(vec![ipv6_alone]), ..spec() });
-    bed.facts().ports = Some([PortRule::new("tcp", (22, 22), ["0.0.0.0/0".into()], ["::/0".into()], [])].into());
+    bed.facts().ports =
+        Some(Arc::new([PortRule::new("tcp", (22, 22), ["0.0.0.0/0".into()], ["::/0".into()], [])].into()));
     bed.run();
     assert_eq!(bed.sent, ["PutInstancePublicPorts"]);
     assert_eq!(bed.condition("Ready").0, "True");
