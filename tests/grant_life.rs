@@ -7,7 +7,9 @@
 mod stage;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +19,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use stage::{GRANT, INSTANCE, Stage, apply, ask, condition, ready, repository, shown, stalled, until_so, word};
 use testbed::simulator::Simulator;
-use testbed::{ControlPlane, Options};
+use testbed::{ControlPlane, Options, Sshd, SshdOptions};
 use tokio::sync::OnceCell;
 
 /// A Lightsail that is quick, with certificates of twenty seconds.
@@ -115,6 +117,34 @@ async fn a_machine(stage: &Stage) {
     instances.until("web", "Ready", ready).await;
 }
 
+/// The ssh server of the machine.
+fn sshd(stage: &Stage) -> Sshd {
+    let (authority, host_keys) = (stage.aws.ssh_authority().unwrap(), stage.aws.host_key_files("web").unwrap());
+    let options = SshdOptions { authority: &authority, host_keys: &host_keys, principal: "ubuntu" };
+    Sshd::start(stage.control_plane.folder(), &options).unwrap()
+}
+
+/// A folder with the Secret's files, as people write them.
+fn written(stage: &Stage, secret: &Value) -> PathBuf {
+    let version = word(secret, "/metadata/resourceVersion");
+    let folder = stage.control_plane.folder().path().join(format!("{}-{version}", stage.namespace));
+    std::fs::create_dir(&folder).unwrap();
+    for name in secret["data"].as_object().unwrap().keys() {
+        std::fs::write(folder.join(name), file(secret, name)).unwrap();
+        std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    folder
+}
+
+/// `ssh -F ssh_config fix` in that folder, but for where the machine really is.
+fn log_in(sshd: &Sshd, files: &Path, address: &str) -> (bool, String) {
+    let mut command = Command::new("ssh");
+    command.current_dir(files).args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-F", "ssh_config"]);
+    let output = command.args(sshd.reach(address)).args(["fix", "echo hello from inside"]).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
 fn on_web(duration: &str, more: Value) -> Value {
     let mut spec = json!({
         "lightsailInstance": { "instanceRef": { "name": "web" }, "protocol": "ssh" }, "duration": duration,
@@ -159,6 +189,10 @@ async fn credentials_come_are_renewed_repaired_and_taken_away_and_are_nowhere_el
     assert_eq!(json!(file(&first, "host")), machine["public_ip_address"]);
     assert!(file(&first, "ssh-privatekey").ends_with("-----\n"));
     assert!(file(&first, "ssh_config").contains("Host fix\n"));
+    let sshd = sshd(&stage);
+    let files = written(&stage, &first);
+    let (done, said) = log_in(&sshd, &files, &file(&first, "host"));
+    assert!(done && said.contains("hello from inside"), "{said}\n{}", sshd.log());
     let shows = grants.until("fix", "Ready", ready).await;
     assert_eq!(shows["status"]["credentialExpiresAt"], json!(file(&first, "expires-at")), "{}", shown(&shows));
     let columns = stage.kubectl(&["get", "grant", "fix"]).await;
@@ -170,6 +204,9 @@ async fn credentials_come_are_renewed_repaired_and_taken_away_and_are_nowhere_el
     let expired: Timestamp = file(&first, "expires-at").parse().unwrap();
     assert!(Timestamp::now() < expired, "renewed too late");
     assert_eq!(renewed["metadata"]["uid"], first["metadata"]["uid"]);
+    let again = written(&stage, &renewed);
+    let (done, said) = log_in(&sshd, &again, &file(&renewed, "host"));
+    assert!(done, "{said}\n{}", sshd.log());
 
     // Repaired when somebody edits or deletes it.
     let path = format!("{}/fix", secrets(&stage.namespace));
@@ -231,6 +268,15 @@ async fn credentials_come_are_renewed_repaired_and_taken_away_and_are_nowhere_el
     println!("the Secret was gone {late:.1} s after the end");
     assert!((0.0..5.0).contains(&late), "{late} s after the end");
     stage.kubectl(&["wait", "--for=condition=Ended", "grant/fix", "--timeout=10s"]).await;
+    // What was handed out is of no use either, as soon as it has expired.
+    let last: Timestamp = word(&grants.object("fix").await, "/status/credentialExpiresAt").parse().unwrap();
+    let left = last.duration_since(Timestamp::now()).as_secs_f64() + 1.0;
+    tokio::time::sleep(Duration::from_secs_f64(left.clamp(0.0, 25.0))).await;
+    for files in [&files, &again] {
+        let (done, said) = log_in(&sshd, files, &file(&first, "host"));
+        assert!(!done && said.contains("Permission denied (publickey)"), "{said}");
+    }
+    sshd.wait_for_line("Certificate invalid: expired", Duration::from_secs(10)).unwrap();
     let over = grants.object("fix").await;
     assert_eq!((condition(&over, "Ended").1.as_str(), condition(&over, "Ready").0.as_str()), ("Expired", ""));
 
