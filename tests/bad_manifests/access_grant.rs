@@ -104,6 +104,7 @@ fn rows() -> Vec<Bound> {
         row(SMALLEST, "secret.annotations", (0, 32), entries),
         row(FULL, "decryptionKeyRef.name", (1, 253), letters),
         row(FULL, "decryptionKeyRef.key", (1, 253), letters),
+        row(SMALLEST, "account", (1, 253), letters),
         long(SMALLEST, "region", (1, 32), |size| padded("aa-", size, "-1")),
     ]
 }
@@ -165,6 +166,7 @@ spec:
     labels: {team: a, example.com/tier: '', app.kubernetes.io/name: x_y.z-1}
     annotations: {example.com/note: 'any text at all, é'}
   decryptionKeyRef: {name: key, key: private.pem}
+  account: team-1
   region: eu-central-1
 ",
 );
