@@ -2,7 +2,7 @@
 # All builds share one target folder and one feature set (--workspace), so that no crate is compiled twice.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-install e2e bench lint crds charts image control-plane build preflight preflight-python preflight-ssh
+.PHONY: help demo test test-install e2e bench lint crds charts docs image control-plane build preflight preflight-tests
 
 # --locked in CI: a build must not change Cargo.lock there.
 CARGO_FLAGS ?=
@@ -15,7 +15,7 @@ help: ## List these targets
 demo: build ## Watch fleets live on a real API server and a simulated AWS (KEEP=1 leaves it running)
 	$(TARGET)/debug/testbed demo
 
-test: preflight-python preflight-ssh control-plane .venv/.installed ## Run every test: Rust, then botocore and the aws CLI against the simulator
+test: preflight-tests control-plane .venv/.installed ## Run every test: Rust, then botocore and the aws CLI against the simulator
 	cargo test $(CARGO_FLAGS) --workspace
 	WINDLASS_SIMULATOR=$(abspath $(TARGET))/debug/windlass-simulator .venv/bin/pytest -q $(BOTOCORE)
 	.venv/bin/pytest -q deploy/argocd
@@ -49,6 +49,9 @@ charts: build ## Write the chart's README, the golden files of what Helm renders
 	WINDLASS_WRITE=1 cargo test $(CARGO_FLAGS) --workspace --test install -- --ignored render_the_golden
 	WINDLASS_WRITE=1 cargo test $(CARGO_FLAGS) --workspace --test charts made_from_the_values
 
+docs: build ## Write docs/metrics.md and the reasons in docs/troubleshooting.md from the code
+	WINDLASS_WRITE=1 cargo test $(CARGO_FLAGS) --workspace --test telemetry pages
+
 # CONTAINER builds it: docker, podman or buildah.
 CONTAINER ?= docker
 IMAGE ?= ghcr.io/windlass-dev/windlass:$(VERSION)
@@ -66,11 +69,8 @@ build: preflight
 preflight:
 	@testbed/preflight.sh rust cc go
 
-preflight-python:
-	@testbed/preflight.sh python
-
-preflight-ssh:
-	@testbed/preflight.sh ssh
+preflight-tests:
+	@testbed/preflight.sh python prometheus ssh
 
 .venv/.installed: $(BOTOCORE)/requirements.txt deploy/argocd/requirements.txt
 	python3 -m venv .venv

@@ -90,7 +90,7 @@ pub async fn run(settings: RunSettings, shutdown: impl Future<Output = ()>) -> R
     let leave: Arc<dyn Leave> = Arc::new(lease.clone());
     let (objects, seen) = watch::channel(accounts::Objects::new());
     let mut background = JoinSet::new();
-    background.spawn(accounts::keep_book(clients.watches.clone(), book.clone(), objects));
+    background.spawn(accounts::keep_book(clients.watches.clone(), book.clone(), objects, metrics.clone()));
     let reporter = accounts::Reporter {
         client: clients.requests.clone(),
         accounts: Arc::clone(&accounts),

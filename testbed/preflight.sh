@@ -1,7 +1,7 @@
 #!/bin/sh
 # Says at once what this machine lacks: one line with the name and the command that installs it, exit 1.
-# Arguments: what to look for, out of rust, cc, go, lint, python, ssh. Installs only what the system's or Rust's own package
-# tool offers, and only as root on Debian (python, ssh) or with rustup (lint).
+# Arguments: what to look for, out of rust, cc, go, lint, python, prometheus, ssh. Installs only what the system's or Rust's own package
+# tool offers, and only as root on Debian (python, prometheus, ssh) or with rustup (lint).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -68,6 +68,17 @@ need_python() {
   missing "Python 3 with its venv module (the simulator is tested with botocore)" "apt-get install python3 python3-venv"
 }
 
+need_prometheus() {
+  command -v prometheus >/dev/null && command -v promtool >/dev/null && return 0
+  if apt_may_install; then
+    echo "installing prometheus with apt-get"
+    # Without the exporter that it recommends; RUNLEVEL=1: the package does not start a service of its own.
+    apt-get update -qq >/dev/null && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null || true
+    command -v prometheus >/dev/null && command -v promtool >/dev/null && return 0
+  fi
+  missing "prometheus and promtool (the chart's dashboards and alerts are run by a real one)" "apt-get install prometheus   (or https://prometheus.io/download/)"
+}
+
 need_ssh() {
   # Tests log in to a real sshd, which Debian keeps outside of users' paths.
   has_ssh() { command -v ssh >/dev/null && PATH=$PATH:/usr/sbin:/usr/local/sbin command -v sshd >/dev/null; }
@@ -89,7 +100,7 @@ need_ssh() {
 
 for item in "$@"; do
   case $item in
-    rust | cc | go | lint | python | ssh) "need_$item" ;;
+    rust | cc | go | lint | python | prometheus | ssh) "need_$item" ;;
     *) echo "preflight: unknown item $item" >&2; exit 2 ;;
   esac
 done

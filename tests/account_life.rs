@@ -232,6 +232,11 @@ async fn two_accounts_two_namespaces_refusals_conflicts_and_an_account_that_goes
     let settled = version().await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(version().await, settled);
+    let counted = |condition: &str, reason: &str| {
+        let labels = format!("kind=\"Account.aws.windlass.dev\",reason=\"{reason}\",status=\"True\"");
+        operator.metric(&format!("windlass_objects{{condition=\"{condition}\",{labels}}}"))
+    };
+    assert_eq!((counted("Ready", "Available"), counted("Stalled", "AccountMismatch")), (1.0, 1.0));
     operator.stop();
     assert_eq!(stage.aws.violations().unwrap(), Vec::<Value>::new());
     operator.assert_log_is_clean();

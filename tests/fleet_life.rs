@@ -4,6 +4,8 @@
 //! minutes that pass together are short.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "end_to_end/iam.rs"]
+mod iam;
 #[path = "end_to_end/kinds.rs"]
 mod kinds;
 #[path = "end_to_end/stage.rs"]
@@ -56,6 +58,7 @@ async fn objects_are_made_changed_stopped_refused_and_let_go_as_their_manifests_
         kinds::an_image_builder_is_left_alone_while_it_makes_an_image(&stage),
         kinds::an_instance_is_made_with_what_belongs_to_it_and_takes_it_along(&stage),
         kinds::an_instance_that_the_catalogue_refuses_names_what_would_fit(&stage),
+        kinds::an_instance_that_aws_did_not_make_after_all_is_tried_again(&stage),
     );
     assert_eq!(stage.aws.violations().unwrap(), Vec::<Value>::new());
     operator.assert_log_is_clean();
@@ -66,6 +69,10 @@ async fn objects_are_made_changed_stopped_refused_and_let_go_as_their_manifests_
     assert!(!operator.daemon.log().contains("cAnArY-user-data"), "the log holds a script");
     witnesses.into_iter().for_each(Witness::testify);
     exactly_the_rights_of_the_roles_are_used(&stage);
+    iam::nothing_is_missing(&stage, &[]);
+    let asked = iam::asked(&stage);
+    let unused: Vec<&str> = iam::NOT_WALKED.into_iter().filter(|action| !asked.contains(*action)).collect();
+    assert_eq!(unused, Vec::<&str>::new(), "deploy/iam allows what is never asked for");
 }
 
 /// Create, a gentle change, a careful change under a user, scale, delete.
@@ -434,13 +441,14 @@ async fn once_settled_nothing_is_written_and_many_fleets_share_one_look() {
     }
     let kind = "kind=\"Fleet.appstream.windlass.dev\"";
     let of_kind = f64::from(u32::try_from(MANY).unwrap());
-    let objects = format!("windlass_objects{{condition=\"Ready\",{kind},status=\"True\"}}");
+    let objects = format!("windlass_objects{{condition=\"Ready\",{kind},reason=\"Available\",status=\"True\"}}");
     assert_eq!(operator.metric(&objects), of_kind, "{text}");
     let created = "windlass_aws_requests_total{operation=\"CreateFleet\",outcome=\"ok\",service=\"appstream\"}";
     assert_eq!(operator.metric(created), of_kind, "{text}");
     assert_eq!(operator.metric("windlass_leader"), 1.0);
     let version = format!("windlass_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     assert_eq!(operator.metric(&version), 1.0, "{text}");
+    iam::nothing_is_missing(&stage, &["fleet"]);
     assert_eq!((operator.ask("/livez").as_deref(), operator.ask("/readyz").as_deref()), (Ok("ok\n"), Ok("ok\n")));
     assert_eq!(stage.aws.violations().unwrap(), Vec::<Value>::new());
     operator.assert_log_is_clean();

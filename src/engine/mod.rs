@@ -163,6 +163,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         let weak: Weak<Self> = Arc::downgrade(&engine);
         let weak: Weak<dyn Residents> = weak;
         engine.parts.neighbourhood.join(K::NAME, weak);
+        engine.parts.metrics.serve(K::NAME);
         engine
     }
 
@@ -287,6 +288,9 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                 }
             };
             self.parts.metrics.pass(K::NAME, outcome.what, begun.elapsed());
+            if outcome.what.is_success() {
+                self.parts.metrics.succeeded(objects::labels::<K>(&id), (self.parts.clock)());
+            }
             self.mind_end(&id, outcome.again);
             self.queue.done(&id, self.due(outcome.again, urgency));
             worker.end();

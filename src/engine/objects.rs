@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::object::HasStatus;
 use kube::{Resource, ResourceExt};
 use tokio::time::Instant;
@@ -15,7 +14,7 @@ use crate::api::{PAUSED, RECONCILE_REQUESTED_AT};
 use crate::aws::AwsPort;
 use crate::aws::gate::Urgency;
 use crate::plan::{Face, Kind, News, Status};
-use crate::telemetry::metrics::ObjectLabels;
+use crate::telemetry::metrics::{ObjectLabels, ObjectShows};
 
 use super::memory::{Held, Memory};
 use super::neighbourhood::Residents;
@@ -64,6 +63,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                 held.ahead = None;
                 if !same {
                     held.memory = held.memory.for_another();
+                    self.count(&id, None);
                 }
                 let edited = readable_again || edited::<K>(&before, &object);
                 if edited {
@@ -78,6 +78,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             }
         };
         self.rest(&id, before.as_deref(), Some(&*object));
+        self.count(&id, Some(&*object));
         drop(objects);
         if K::secret(&object).is_some() {
             self.secrets.needed(&id);
@@ -125,6 +126,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         let mut objects = lock(&self.objects);
         let before = objects.remove(id).map(|held| held.object);
         self.rest(id, before.as_deref(), None);
+        self.count(id, None);
         drop(objects);
         self.queue.forget(id);
         self.secrets.left(id);
@@ -147,6 +149,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         let before = std::mem::replace(&mut held.object, Arc::clone(object));
         held.ahead = Some(Instant::now());
         self.rest(id, Some(&*before), Some(&**object));
+        self.count(id, Some(&**object));
         drop(objects);
         self.show(id, Some(&*before), Some(&**object));
     }
@@ -157,19 +160,18 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         self.parts.neighbourhood.rests(K::NAME, id, &before, &after);
     }
 
-    /// What an object shows: to the metrics, and to whoever rests on it.
+    /// What an object shows to the metrics; under the lock of the objects, so that the last word is the newest.
+    fn count(&self, id: &Id, object: Option<&K::Object>) {
+        fn shows<O: HasStatus<Status: Status>>(object: &O) -> ObjectShows<'_> {
+            let Some(status) = object.status() else { return ObjectShows::default() };
+            let (conditions, pending_changes) = (status.conditions(), status.pending_changes());
+            ObjectShows { conditions, pending_changes, figures: status.figures() }
+        }
+        self.parts.metrics.object(labels::<K>(id), object.map(shows));
+    }
+
+    /// What an object shows to whoever rests on it.
     fn show(&self, id: &Id, before: Option<&K::Object>, after: Option<&K::Object>) {
-        fn conditions<O: HasStatus<Status: Status>>(object: &O) -> &[Condition] {
-            object.status().map(Status::conditions).unwrap_or_default()
-        }
-        if before.is_none() && after.is_none() {
-            return;
-        }
-        self.parts.metrics.object(
-            ObjectLabels { kind: K::NAME, namespace: &id.namespace, name: &id.name },
-            before.map(conditions).unwrap_or_default(),
-            after.map(conditions),
-        );
         let neighbourhood = &self.parts.neighbourhood;
         if neighbourhood.is_rested_on(K::NAME, id) && before.map(K::face) != after.map(K::face) {
             neighbourhood.changed(K::NAME, id);
@@ -223,6 +225,11 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Residents for Engine<K, P, A> {
         }
         self.queue.ask(id.clone(), Instant::now(), Urgency::Urgent);
     }
+}
+
+/// What metrics tell the object by.
+pub(super) fn labels<K: Kind>(id: &Id) -> ObjectLabels<'_> {
+    ObjectLabels { kind: K::NAME, namespace: &id.namespace, name: &id.name }
 }
 
 /// What nobody has acted on yet goes before what is as it was; a new object does not: many come at once, and one shared

@@ -4,8 +4,10 @@
 
 pub mod access_grant;
 pub mod account;
+pub mod advice;
 pub mod beside;
 pub mod conditions;
+pub mod figures;
 pub mod fleet;
 pub mod image_builder;
 pub mod instance;
@@ -33,6 +35,7 @@ use crate::api::account::GrantTarget;
 use crate::api::common::PendingChange;
 use crate::api::{AccountName, Arn, Region};
 
+use figures::Figures;
 use secret::SecretWrite;
 
 pub use account::{Identity, Mandate, Refusal};
@@ -111,6 +114,10 @@ pub trait Status: Clone + Default + PartialEq + Debug + serde::Serialize + Send 
     fn with_counts_of(self, other: &Self) -> Self;
     /// This status with the annotation's value that was acted on.
     fn with_last_handled(self, value: Option<String>) -> Self;
+    /// The numbers in it that are worth a metric.
+    fn figures(&self) -> Figures {
+        Figures::default()
+    }
 }
 
 /// Everything that a plan may look at.

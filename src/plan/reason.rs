@@ -53,7 +53,7 @@ pub enum Waiting {
     NotStarted,
     /// The machine of a grant does not run.
     InstanceNotRunning,
-    /// The machine of a grant has no address yet.
+    /// It runs, and AWS has given it no address yet.
     NoAddress,
     /// AWS has not seen the host keys of the machine yet.
     HostKeysUnknown,
@@ -149,6 +149,126 @@ impl Verdict {
             Self::Ready(text) | Self::Working(_, text) | Self::Stalled(_, text) => text,
         }
     }
+}
+
+impl Waiting {
+    /// All of them, in the order of the alphabet; a test holds this equal to what is above.
+    pub const ALL: [Self; 31] = [
+        Self::AccessDenied,
+        Self::AccountPending,
+        Self::AutoSnapshotsKept,
+        Self::AwsBusy,
+        Self::AwsUnavailable,
+        Self::ComputeNotFound,
+        Self::CreateFailed,
+        Self::Creating,
+        Self::Deleting,
+        Self::DeletionProtected,
+        Self::DependencyNotReady,
+        Self::DisruptionNever,
+        Self::FleetErrors,
+        Self::FleetNotActive,
+        Self::HostKeysUnknown,
+        Self::ImageBuilderErrors,
+        Self::InstanceNotRunning,
+        Self::Issuing,
+        Self::NoAddress,
+        Self::NotStarted,
+        Self::PasswordNotReady,
+        Self::PowerContested,
+        Self::QuotaExceeded,
+        Self::SecretNotWritten,
+        Self::Starting,
+        Self::Stopping,
+        Self::Throttled,
+        Self::UnknownState,
+        Self::Updating,
+        Self::WaitingForSessions,
+        Self::WaitingForWindow,
+    ];
+
+    /// Whether the spec has it wait so, for users, for a time or for somebody's word: no time is too long for it.
+    pub fn is_meant(self) -> bool {
+        match self {
+            Self::WaitingForSessions
+            | Self::WaitingForWindow
+            | Self::DisruptionNever
+            | Self::DeletionProtected
+            | Self::AutoSnapshotsKept
+            | Self::NotStarted
+            | Self::InstanceNotRunning => true,
+            Self::Creating
+            | Self::Starting
+            | Self::Stopping
+            | Self::Updating
+            | Self::Deleting
+            | Self::DependencyNotReady
+            | Self::FleetErrors
+            | Self::ImageBuilderErrors
+            | Self::QuotaExceeded
+            | Self::Throttled
+            | Self::AccessDenied
+            | Self::AwsUnavailable
+            | Self::AwsBusy
+            | Self::UnknownState
+            | Self::CreateFailed
+            | Self::AccountPending
+            | Self::PowerContested
+            | Self::NoAddress
+            | Self::HostKeysUnknown
+            | Self::PasswordNotReady
+            | Self::ComputeNotFound
+            | Self::FleetNotActive
+            | Self::Issuing
+            | Self::SecretNotWritten => false,
+        }
+    }
+}
+
+impl Stall {
+    /// All of them, in the order of the alphabet; a test holds this equal to what is above.
+    pub const ALL: [Self; 19] = [
+        Self::AccessDenied,
+        Self::AccountMismatch,
+        Self::AccountMoved,
+        Self::AnywhereFleet,
+        Self::CatalogueMismatch,
+        Self::ContainerFleet,
+        Self::DecryptionFailed,
+        Self::DefaultConflict,
+        Self::DeletedOutOfBand,
+        Self::FleetErrors,
+        Self::ImageBuilderErrors,
+        Self::ImageNotUsable,
+        Self::ImmutableDiffers,
+        Self::InvalidSpec,
+        Self::NotAllowed,
+        Self::NotOwned,
+        Self::Rejected,
+        Self::SecretNotOwned,
+        Self::SecretsNotPermitted,
+    ];
+}
+
+/// A reason that is neither a wait nor a stall, the condition that it belongs to, and what it means.
+pub const OTHERS: [(&str, &str, &str); 10] = [
+    ("Annotation", "Paused", "The annotation `windlass.dev/paused` holds everything, deletion too."),
+    ("Available", "Ready", "Nothing is left to do."),
+    ("Differs", "Synced", "AWS differs from the spec in the fields that the message names."),
+    ("Exists", "Available", "It is there; it has no power state."),
+    ("Expired", "Ended", "The grant's time is over."),
+    ("Paused", "Ready", "It was paused before anything was looked at."),
+    ("Running", "Available", "It runs, as wanted."),
+    ("Stopped", "Available", "It is off, as wanted."),
+    ("Synced", "Synced", "AWS equals the spec."),
+    ("TargetGone", "Ended", "What the grant opened is gone."),
+];
+
+/// Every reason that a condition can have.
+pub fn words() -> impl Iterator<Item = String> {
+    let waits = Waiting::ALL.into_iter().map(|why| why.to_string());
+    let stalls = Stall::ALL.into_iter().map(|why| why.to_string());
+    waits.chain(stalls).chain(OTHERS.iter().map(|(word, ..)| (*word).to_owned()))
 }
 
 impl fmt::Display for Waiting {

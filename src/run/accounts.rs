@@ -26,6 +26,8 @@ use crate::engine::port::KUBE_DEADLINE;
 use crate::lease::LeaseState;
 use crate::plan::News;
 use crate::plan::account::{Book, Entry, Labels, status};
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::{ObjectLabels, ObjectShows};
 
 /// How long the start waits for the namespaces where a selector needs them: a list takes less than a second. After it, only
 /// the objects that rest on labels wait.
@@ -33,11 +35,14 @@ const NAMESPACES: Duration = Duration::from_secs(5);
 /// How many Accounts are asked for at once.
 const AT_ONCE: usize = 8;
 
+/// As metrics call it.
+const KIND: &str = "Account.aws.windlass.dev";
+
 /// The Account objects that can be read, as the watch last showed them.
 pub(super) type Objects = BTreeMap<String, Arc<Account>>;
 
 /// Keeps the book for as long as the process lives, and passes on the objects.
-pub(super) async fn keep_book(client: Client, book: AccountBook, objects: watch::Sender<Objects>) {
+pub(super) async fn keep_book(client: Client, book: AccountBook, objects: watch::Sender<Objects>, metrics: Metrics) {
     let mut accounts = watched::<DeserializeGuard<Account>>(Api::all(client.clone())).boxed();
     let mut namespaces: Option<BoxStream<'static, Event<PartialObjectMeta<Namespace>>>> = None;
     let mut seen = Seen::default();
@@ -55,6 +60,7 @@ pub(super) async fn keep_book(client: Client, book: AccountBook, objects: watch:
                 objects.send_if_modified(|now| {
                     let changed = seen.complete && *now != seen.objects;
                     if changed {
+                        count(&metrics, now, &seen.objects);
                         now.clone_from(&seen.objects);
                     }
                     changed
@@ -77,6 +83,18 @@ pub(super) async fn keep_book(client: Client, book: AccountBook, objects: watch:
             (true, true) | (false, false) => {}
         }
         book.write(now);
+    }
+}
+
+/// Tells the metrics what the Accounts show.
+fn count(metrics: &Metrics, before: &Objects, now: &Objects) {
+    let labels = |name| ObjectLabels { kind: KIND, namespace: "", name };
+    for gone in before.keys().filter(|name| !now.contains_key(*name)) {
+        metrics.object(labels(gone), None);
+    }
+    for (name, account) in now {
+        let conditions = account.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        metrics.object(labels(name), Some(ObjectShows { conditions, ..ObjectShows::default() }));
     }
 }
 

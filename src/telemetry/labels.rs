@@ -30,6 +30,28 @@ pub enum PassOutcome {
     Panicked,
 }
 
+impl PassOutcome {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Settled,
+        Self::Waiting,
+        Self::Sent,
+        Self::Released,
+        Self::Held,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Panicked,
+    ];
+
+    /// Whether AWS was looked at, or needed not be, and nothing went wrong.
+    pub fn is_success(self) -> bool {
+        match self {
+            Self::Settled | Self::Waiting | Self::Sent => true,
+            Self::Released | Self::Held | Self::Failed | Self::TimedOut | Self::Panicked => false,
+        }
+    }
+}
+
 impl Label for PassOutcome {
     fn label(self) -> &'static str {
         match self {

@@ -1,8 +1,10 @@
 //! What the controller says about itself: logs, metrics, probes.
 
+pub mod described;
 pub mod labels;
 pub mod logs;
 pub mod metrics;
+mod objects;
 pub mod probes;
 pub mod process;
 pub mod server;

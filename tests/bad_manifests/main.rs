@@ -16,6 +16,7 @@ mod updates;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
@@ -70,7 +71,7 @@ impl Cluster {
 
     /// The path of a manifest's kind.
     fn path(&self, manifest: &Value) -> String {
-        let names = definition(manifest["kind"].as_str().unwrap()).spec.names;
+        let names = &definition(manifest["kind"].as_str().unwrap()).spec.names;
         let version = manifest["apiVersion"].as_str().unwrap();
         match has_a_namespace(manifest) {
             true => format!("/apis/{version}/namespaces/{}/{}", self.namespace, names.plural),
@@ -150,8 +151,9 @@ const KINDS: [&Tried; 6] =
     [&fleet::TRIED, &stack::TRIED, &image_builder::TRIED, &instance::TRIED, &access_grant::TRIED, &account::TRIED];
 
 /// The definition of a kind.
-fn definition(kind: &str) -> CustomResourceDefinition {
-    windlass::crds::all().into_iter().find(|definition| definition.spec.names.kind == kind).unwrap()
+fn definition(kind: &str) -> &'static CustomResourceDefinition {
+    static ALL: LazyLock<Vec<CustomResourceDefinition>> = LazyLock::new(windlass::crds::all);
+    ALL.iter().find(|definition| definition.spec.names.kind == kind).unwrap()
 }
 
 /// The schema of a kind, as JSON.

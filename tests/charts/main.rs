@@ -2,6 +2,7 @@
 //! are compared with the definitions, with the rights that the tests' operator has, and with what people read.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod iam;
 mod readme;
 
 use std::collections::BTreeSet;
@@ -206,80 +207,30 @@ fn the_pods_keep_to_the_restricted_standard_and_ask_for_no_more() {
 }
 
 #[test]
-fn the_iam_policies_allow_the_requests_that_the_code_can_make_and_no_others() {
-    let mut allowed = BTreeSet::new();
-    for file in fs::read_dir(repository().join("deploy/iam")).unwrap().map(|entry| entry.unwrap().path()) {
-        let policy: Value = serde_json::from_str(&read(&file)).unwrap();
-        for statement in items(&policy["Statement"]) {
-            let sid = text(&statement["Sid"]);
-            let fence = match sid.as_str() {
-                "Create" => {
-                    serde_json::json!({ "StringEquals": { "aws:RequestTag/windlass.dev/cluster": "CLUSTER_ID" } })
-                }
-                "Change" => {
-                    serde_json::json!({ "StringEquals": { "aws:ResourceTag/windlass.dev/cluster": "CLUSTER_ID" } })
-                }
-                _ => Value::Null,
-            };
-            assert_eq!(statement["Condition"], fence, "{} {sid}", file.display());
-            // What changes things is fenced, but what docs/permissions.md names.
-            let reads =
-                |action: &str| ["Get", "List", "Describe"].iter().any(|verb| action.contains(&format!(":{verb}")));
-            let unfenced =
-                items(&statement["Action"]).filter(|action| fence.is_null() && !reads(action.as_str().unwrap()));
-            assert!(unfenced.count() == 0 || sid == "StaticIps" || sid == "Applications", "{} {sid}", file.display());
-            allowed.extend(items(&statement["Action"]).map(text));
-        }
+fn alerts_and_dashboards_come_as_they_are_in_the_chart_and_only_when_they_are_asked_for() {
+    let golden = golden("everything");
+    let rules = read(&repository().join("charts/windlass/rules/windlass.yaml"));
+    let asked =
+        rules.replace("runbook_url: ", "runbook_url: https://wiki.example.com/windlass/").replace("86400", "604800");
+    assert_ne!(rules, asked);
+    let asked: Value = serde_yaml::from_str(&asked).unwrap();
+    assert_eq!(find(&golden, "PrometheusRule", "aws-desks")["spec"], asked);
+    let files = fs::read_dir(repository().join("charts/windlass/dashboards")).unwrap();
+    for file in files.map(|entry| entry.unwrap().path()) {
+        let (name, stem) = (file.file_name().unwrap().to_str().unwrap(), file.file_stem().unwrap().to_str().unwrap());
+        let map = find(&golden, "ConfigMap", &format!("aws-desks-dashboard-{stem}"));
+        let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(json(map["data"][name].as_str().unwrap()), json(&read(&file)), "{name}");
+        assert_eq!(
+            (&map["metadata"]["labels"]["dashboards"], &map["metadata"]["labels"]["grafana_dashboard"]),
+            (&"yes".into(), &"1".into())
+        );
     }
-    let mut made = BTreeSet::new();
-    for file in fs::read_dir(repository().join("src/aws/live")).unwrap().map(|entry| entry.unwrap().path()) {
-        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-        let Some(service) =
-            ["appstream", "gamelift", "lightsail"].into_iter().find(|service| name.starts_with(service))
-        else {
-            continue;
-        };
-        // The SDK's clients have one method for each operation: `.describe_fleets()`.
-        for call in read(&file).split(|c: char| c.is_whitespace() || c == '.').filter_map(|word| word.split_once("()"))
-        {
-            let first = call.0.split('_').next().unwrap();
-            if call.0.contains('_') && VERBS.contains(&first) {
-                made.insert(format!("{service}:{}", call.0.split('_').map(capital).collect::<String>()));
-            }
-        }
+    for name in ["default", "namespaced"] {
+        let kinds = ["ConfigMap", "PrometheusRule", "ServiceMonitor"];
+        let found = self::golden(name).iter().filter(|object| kinds.iter().any(|kind| object["kind"] == *kind)).count();
+        assert_eq!(found, 0, "{name}");
     }
-    assert_eq!(allowed, made);
-}
-
-/// With what the names of AWS's operations begin, in the services that we use.
-const VERBS: [&str; 23] = [
-    "allocate",
-    "associate",
-    "attach",
-    "create",
-    "delete",
-    "describe",
-    "detach",
-    "disable",
-    "disassociate",
-    "enable",
-    "expire",
-    "get",
-    "list",
-    "open",
-    "put",
-    "reboot",
-    "release",
-    "set",
-    "start",
-    "stop",
-    "tag",
-    "untag",
-    "update",
-];
-
-fn capital(word: &str) -> String {
-    word[..1].to_uppercase() + &word[1..]
 }
 
 /// The objects of a golden file.

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::stage::{
-    FLEET, IMAGE_BUILDER, INSTANCE, STACK, Stage, ask, condition, ready, shown, spec, stalled, until_so, word, working,
+    DELETED, FLEET, IMAGE_BUILDER, INSTANCE, STACK, Stage, ask, condition, ready, shown, spec, stalled, until_so, word,
+    working,
 };
 
 /// Before its Fleet, joined, changed, cut under a user, joined again; the Fleet goes when the stack is gone.
@@ -189,4 +190,24 @@ pub async fn an_instance_that_the_catalogue_refuses_names_what_would_fit(stage: 
         instances.events("desktop").await.into_iter().map(|(reason, _, _)| reason).collect()
     };
     until_so("an Event of its creation", async || reasons().await.contains(&"Created".to_owned())).await;
+}
+
+/// AWS takes a create and does not carry it out: it is made again when its absence is certain and AWS says what became of the
+/// first.
+pub async fn an_instance_that_aws_did_not_make_after_all_is_tried_again(stage: &Stage) {
+    let mut instances = stage.of(&INSTANCE);
+    instances.patience = DELETED;
+    let fault = json!({
+        "operation": "CreateInstances", "resource": "unlucky", "nth": 1, "effect": "FailsLater",
+        "code": "InsufficientCapacity", "message": "no room in this zone",
+    });
+    stage.sim("POST", "/faults", &fault);
+    let plain = json!({ "availabilityZone": "us-east-1a", "blueprintId": "debian_12", "bundleId": "nano_3_0" });
+    instances.create("unlucky", plain).await;
+    instances.until("unlucky", "Ready", ready).await;
+    assert_eq!(instances.writes("unlucky", 0)[..2], ["CreateInstances", "CreateInstances"]);
+    let asked = stage.aws.audit(0).unwrap();
+    assert!(
+        asked.iter().any(|entry| entry["operation"] == "GetOperationsForResource" && entry["resource"] == "unlucky")
+    );
 }

@@ -384,6 +384,11 @@ pub struct Operator {
 }
 
 impl Operator {
+    /// Where its own server listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// GETs a path of its own server; an error when the answer is not 2xx.
     pub fn ask(&self, path: &str) -> Result<String, String> {
         assert!(self.daemon.is_running(), "the operator ended with {:?}:\n{}", self.daemon.exit_code(), self.tail());

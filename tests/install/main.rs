@@ -74,6 +74,9 @@ async fn what_is_rendered_is_taken_by_the_api_server_and_its_pods_by_the_restric
     for namespace in ["team-a", "team-b"] {
         bed.namespace(namespace).await;
     }
+    bed.kubectl().args(["apply", "-f"]).arg(repository().join("tests/install/monitoring.yaml")).assert_ok();
+    let established = ["wait", "--for=condition=Established", "customresourcedefinitions", "--all", "--timeout=30s"];
+    bed.kubectl().args(established).assert_ok();
     for name in ["default", "everything", "namespaced"] {
         let file = repository().join(format!("tests/charts/golden/{name}.yaml"));
         let mut kubectl = bed.kubectl();

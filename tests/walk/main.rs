@@ -6,6 +6,8 @@
 //! rule the operator alone ([`kinds`]).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "../end_to_end/iam.rs"]
+mod iam;
 mod kinds;
 mod mutations;
 #[path = "../end_to_end/stage.rs"]
@@ -91,6 +93,12 @@ async fn every_field_shows_when_it_changes_and_is_restored_when_it_changes_back(
     let failed: Vec<String> = futures::future::join_all(walks).await.concat();
     assert_eq!(aws.violations().unwrap(), Vec::<Value>::new());
     operator.assert_log_is_clean();
+    // Every field of every kind was set, changed and left out.
+    iam::nothing_is_missing(&stage, &[]);
+    let asked = iam::asked(&stage);
+    let allowed = iam::allowed(&[]);
+    let unused: Vec<&str> = allowed.difference(&asked).map(String::as_str).collect();
+    assert_eq!(unused, iam::NOT_WALKED, "deploy/iam allows what is never asked for");
     assert!(failed.is_empty(), "{} changes failed:\n{}", failed.len(), failed.join("\n"));
 }
 

@@ -21,6 +21,7 @@ use crate::api::access_grant::AccessGrantStatus;
 use crate::api::common::PendingChange;
 use crate::api::{AccessGrant, AccountName, Arn, Region};
 
+use super::figures::Figures;
 use super::instance::InstanceKind;
 use super::{Call, Face, Input, KeyRef, KeySource, Kind, Neighbour, Plan, Reply, Status, conditions};
 
@@ -139,6 +140,9 @@ impl Status for AccessGrantStatus {
     }
     fn same_stamps(&self, other: &Self) -> bool {
         self.internal == other.internal && self.arn == other.arn
+    }
+    fn figures(&self) -> Figures {
+        Figures { ends_at: self.ends_at, ..Figures::default() }
     }
     fn with_counts_of(self, _: &Self) -> Self {
         self

@@ -22,9 +22,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::api::common::{Common, RecreatePolicy};
-use crate::api::fleet::{Applied, Fleet, FleetStatus, Internal};
+use crate::api::fleet::{Applied, CapacityStatus, Fleet, FleetStatus, Internal};
 use crate::api::{AccountName, Intent, Region};
 
+use super::figures::{Figures, Instances, Sessions};
 use super::leave::Going;
 use super::life::{self, Absent, Creation, Found, Life, Stamps, There};
 use super::reason::Stall;
@@ -228,6 +229,28 @@ impl Status for FleetStatus {
             mine.clone_from(theirs);
         }
         self
+    }
+
+    fn figures(&self) -> Figures {
+        let counts = self.capacity.as_ref();
+        let sessions = |counts: &CapacityStatus| Sessions {
+            desired: counts.desired_user_sessions,
+            actual: counts.actual_user_sessions,
+            active: counts.active_user_sessions,
+            available: counts.available_user_sessions,
+        };
+        Figures {
+            instances: counts.map(|counts| Instances {
+                desired: counts.desired,
+                running: counts.running,
+                in_use: counts.in_use,
+                available: counts.available,
+            }),
+            sessions: counts.map(sessions).filter(|sessions| *sessions != Sessions::default()),
+            awaited_sessions: self.sessions.as_ref().map(|awaited| awaited.count),
+            ends_at: None,
+            errors: self.fleet_errors.len(),
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::api::fleet::DesiredState;
 use crate::api::image_builder::{BuilderApplied, BuilderInternal, ImageBuilder, ImageBuilderStatus};
 use crate::api::{AccountName, Arn, AwsName, Intent, Region};
 
+use super::figures::Figures;
 use super::leave::Going;
 use super::life::{self, Absent, Creation, Facts, Found, Life, Stamps, There};
 use super::reason::Stall;
@@ -208,6 +209,10 @@ impl Status for ImageBuilderStatus {
     // It has no counts.
     fn with_counts_of(self, _other: &Self) -> Self {
         self
+    }
+
+    fn figures(&self) -> Figures {
+        Figures { errors: self.image_builder_errors.len(), ..Figures::default() }
     }
 }
 

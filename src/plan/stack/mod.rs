@@ -19,6 +19,7 @@ use crate::api::common::{Common, RecreatePolicy};
 use crate::api::stack::{Stack, StackApplied, StackInternal, StackStatus};
 use crate::api::{AccountName, Arn, Intent, Region};
 
+use super::figures::Figures;
 use super::leave::Going;
 use super::life::{self, Absent, Creation, Facts, Found, Life, Stamps, There, wanted_tags};
 use super::reason::Stall;
@@ -216,6 +217,11 @@ impl Status for StackStatus {
             mine.clone_from(theirs);
         }
         self
+    }
+
+    fn figures(&self) -> Figures {
+        let awaited_sessions = self.sessions.as_ref().map(|awaited| awaited.count);
+        Figures { awaited_sessions, errors: self.stack_errors.len(), ..Figures::default() }
     }
 }
 
