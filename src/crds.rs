@@ -3,7 +3,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
 
-use crate::api::{account, fleet, image_builder, instance, stack};
+use crate::api::{access_grant, account, fleet, image_builder, instance, stack};
 
 /// Every definition, complete with the rules and defaults that `crd()` of the types alone does not have.
 pub fn all() -> Vec<CustomResourceDefinition> {
@@ -12,6 +12,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         stack::definition(),
         image_builder::definition(),
         instance::definition(),
+        access_grant::definition(),
         account::definition(),
     ]
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::aws::Leave;
 use crate::aws::accounts::Accounts;
-use crate::aws::live::{AppStream, Lightsail};
+use crate::aws::live::{Access, AppStream, Lightsail};
+use crate::plan::access_grant::GrantKind;
 use crate::plan::fleet::FleetKind;
 use crate::plan::image_builder::ImageBuilderKind;
 use crate::plan::instance::InstanceKind;
@@ -18,5 +19,6 @@ pub fn register(kinds: &mut Kinds, accounts: &Arc<Accounts>, leave: &Arc<dyn Lea
     serve::<StackKind, _>(kinds, Arc::clone(&appstream));
     serve::<ImageBuilderKind, _>(kinds, appstream);
     let lightsail = Arc::new(Lightsail::new(Arc::clone(accounts), Arc::clone(leave)));
-    serve::<InstanceKind, _>(kinds, lightsail);
+    serve::<InstanceKind, _>(kinds, Arc::clone(&lightsail));
+    serve::<GrantKind, _>(kinds, Access::new(Arc::clone(accounts), lightsail));
 }

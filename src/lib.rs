@@ -9,6 +9,7 @@ pub mod engine;
 pub mod kinds;
 pub mod kube_client;
 pub mod lease;
+pub mod memory;
 pub mod plan;
 pub mod run;
 pub mod settings;

@@ -10,6 +10,7 @@ use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use windlass::cli::{Cli, Command, CrdsArgs, RunArgs};
 use windlass::crds;
+use windlass::memory;
 use windlass::settings::Surroundings;
 use windlass::telemetry::logs;
 
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
 
 fn run(args: RunArgs) -> Result<(), Failure> {
     logs::start(args.log_format(), env::var("RUST_LOG").ok().as_deref())?;
+    if let Err(error) = memory::close() {
+        tracing::warn!("the memory of this process is open to others of its user: {error}");
+    }
     let settings = args.settings(&surroundings())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)

@@ -1,5 +1,6 @@
 //! What users write and read: the custom resources, and the shapes common to all of them.
 
+pub mod access_grant;
 pub mod account;
 pub mod common;
 pub mod definition;
@@ -11,6 +12,7 @@ pub mod schema;
 pub mod stack;
 pub mod text;
 
+pub use access_grant::{AccessGrant, AccessGrantSpec, AccessGrantStatus};
 pub use account::{Account, AccountSpec, AccountStatus};
 pub use common::{
     AdoptionPolicy, Common, DeletionPolicy, Impact, Intent, ManagementPolicy, PendingChange, RecreatePolicy,

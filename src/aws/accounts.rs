@@ -368,6 +368,7 @@ fn endpoint(endpoints: &Endpoints, service: Service) -> Option<&String> {
     let own = match service {
         Service::AppStream => &endpoints.appstream,
         Service::Lightsail => &endpoints.lightsail,
+        Service::GameLift => &endpoints.gamelift,
         Service::Sts => &endpoints.sts,
     };
     own.as_ref().or(endpoints.all.as_ref())

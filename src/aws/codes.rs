@@ -7,6 +7,8 @@ use crate::plan::Class;
 pub enum Service {
     /// AppStream 2.0.
     AppStream,
+    /// GameLift.
+    GameLift,
     /// Lightsail.
     Lightsail,
     /// The Security Token Service.
@@ -18,6 +20,7 @@ impl Service {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AppStream => "appstream",
+            Self::GameLift => "gamelift",
             Self::Lightsail => "lightsail",
             Self::Sts => "sts",
         }
@@ -48,6 +51,7 @@ pub fn class(answer: Answer<'_>) -> Class {
     let code = answer.code.map(short).unwrap_or_default();
     let by_code = match answer.service {
         Service::AppStream => appstream(answer.operation, code, answer.message).or_else(|| common(code)),
+        Service::GameLift => gamelift(code).or_else(|| common(code)),
         Service::Lightsail => lightsail(code, answer.message).or_else(|| common(code)),
         Service::Sts => sts(code).or_else(|| common(code)),
     };
@@ -140,6 +144,20 @@ fn lightsail(code: &str, message: &str) -> Option<Class> {
         "AccountSetupInProgressException" | "RegionSetupInProgressException" => Class::AccountPending,
         // The account has never opened Lightsail.
         "SubscriptionRequiredException" | "SubscriptionRequired" => Class::AccessDenied,
+        _ => return None,
+    };
+    Some(class)
+}
+
+/// GameLift's exceptions, as its API model describes them.
+fn gamelift(code: &str) -> Option<Class> {
+    let class = match code {
+        "NotFoundException" => Class::NotFound,
+        "InvalidRequestException" | "UnsupportedRegionException" => Class::Rejected,
+        // "The client failed authentication. Clients should not retry such requests."
+        "UnauthorizedException" => Class::AccessDenied,
+        "InvalidFleetStatusException" | "NotReadyException" => Class::InUse,
+        "LimitExceededException" => Class::QuotaExceeded,
         _ => return None,
     };
     Some(class)
@@ -359,6 +377,27 @@ mod tests {
         for (operation, code, message, status, wanted) in rows {
             let answer = Answer { service: Service::Lightsail, operation, code: Some(code), message, status };
             assert_eq!(class(answer), wanted, "{operation} {code} {message}");
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_gamelift_table_has_its_class() {
+        let rows = [
+            ("NotFoundException", 400, Class::NotFound),
+            ("com.amazonaws.gamelift#NotFoundException", 400, Class::NotFound),
+            ("InvalidRequestException", 400, Class::Rejected),
+            ("UnsupportedRegionException", 400, Class::Rejected),
+            ("UnauthorizedException", 400, Class::AccessDenied),
+            ("InvalidFleetStatusException", 400, Class::InUse),
+            ("NotReadyException", 400, Class::InUse),
+            ("LimitExceededException", 400, Class::QuotaExceeded),
+            ("InternalServiceException", 500, Class::Unavailable),
+            ("ThrottlingException", 400, Class::Throttled),
+            ("NeverHeardOfException", 400, Class::Rejected),
+        ];
+        for (code, status, wanted) in rows {
+            let answer = Answer { service: Service::GameLift, operation: "", code: Some(code), message: "", status };
+            assert_eq!(class(answer), wanted, "{code}");
         }
     }
 

@@ -21,6 +21,7 @@ use super::memory::Hold;
 use super::outcome::{Outcome, backoff};
 use super::pass::Pass;
 use super::port::{EffectName, KUBE_DEADLINE, KubeEffect, KubeError, KubeOutcome, KubePort};
+use super::queue::CLOCK;
 
 /// How long an AWS read may take: a full list has many pages, each with the request deadline of its own.
 const OBSERVE_DEADLINE: Duration = Duration::from_secs(120);
@@ -44,7 +45,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         object: &Arc<K::Object>,
         looks: &BTreeSet<K::Look>,
         not_before: Timestamp,
-    ) -> (Option<Scope>, Seen<K::State>) {
+    ) -> Result<(Option<Scope>, Seen<K::State>), Outcome> {
         let aws = &self.engine.parts().aws;
         let read = async {
             let scope = aws.scope(object).await?;
@@ -54,12 +55,10 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             Ok::<_, ScopeError>((scope, state))
         };
         let timed = async {
-            match tokio::time::timeout(OBSERVE_DEADLINE, read).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err(ScopeError::Aws(AwsError::timeout("Describe", OBSERVE_DEADLINE))),
-            }
+            let late = || Err(ScopeError::Aws(AwsError::timeout("Describe", OBSERVE_DEADLINE)));
+            Ok(self.before_its_end(object, read).await?.unwrap_or_else(late))
         };
-        match self.engine.parts().stage.play(|| "aws observe".into(), false, timed).await {
+        Ok(match self.engine.parts().stage.play(|| "aws observe".into(), false, timed).await? {
             Ok((scope, state)) => {
                 self.memory(|memory| {
                     if let Some(failure) = memory.read_failure.take() {
@@ -73,7 +72,30 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 (None, Seen::Unknown)
             }
             Err(ScopeError::NotAllowed(refusal)) => (None, Seen::NotAllowed(refusal.to_string())),
+        })
+    }
+
+    /// What AWS says by the deadline of a look, if it does. As soon as the object's Secret has to go the pass ends, and the
+    /// next one begins with the Secret.
+    pub(super) async fn before_its_end<T>(
+        &self,
+        object: &K::Object,
+        look: impl Future<Output = T>,
+    ) -> Result<Option<T>, Outcome> {
+        let ends = |object: &K::Object| K::ends(object).is_some_and(|at| at <= (self.engine.parts().clock)());
+        if K::secret(object).is_none() || ends(object) {
+            return Ok(tokio::time::timeout(OBSERVE_DEADLINE, look).await.ok());
         }
+        let (mut look, late) = (std::pin::pin!(look), Instant::now() + OBSERVE_DEADLINE);
+        while Instant::now() < late {
+            if let Ok(said) = tokio::time::timeout(CLOCK, &mut look).await {
+                return Ok(Some(said));
+            }
+            if self.engine.object(self.id).is_none_or(|now| ends(&now)) {
+                return Err(Outcome::now(PassOutcome::Held));
+            }
+        }
+        Ok(None)
     }
 
     /// Makes one AWS write.

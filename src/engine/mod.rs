@@ -80,6 +80,10 @@ impl Default for EngineSettings {
 /// How long a pass may take: every await in it has a deadline of its own, this one is for what was forgotten.
 const PASS_DEADLINE: Duration = Duration::from_secs(180);
 
+/// Workers for nothing but Secrets that have to go: none of them ever waits for AWS, so that a hundred ends at once are over
+/// in a few seconds while AWS answers nobody.
+const ENDS: usize = 4;
+
 /// How often the queue's figures are told: as often as Prometheus commonly asks.
 const FIGURES: Duration = Duration::from_secs(15);
 
@@ -111,6 +115,15 @@ pub struct Parts<P, A> {
 pub trait Herald: Send + Sync + 'static {
     /// Says it, or drops it.
     fn tell(&self, about: &ObjectReference, news: News);
+}
+
+/// What a worker does.
+#[derive(Debug, Clone, Copy)]
+enum Duty {
+    /// What is due in this lane.
+    Due(Urgency),
+    /// Secrets that have to go.
+    Ends,
 }
 
 /// One kind's engine.
@@ -163,9 +176,15 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         synced: impl FnOnce() + Send,
     ) {
         let (mut workers, mut secrets) = (JoinSet::new(), JoinSet::new());
-        for n in 0..self.parts.settings.urgent_workers + self.parts.settings.workers {
-            let lane = if n < self.parts.settings.urgent_workers { Urgency::Urgent } else { Urgency::Routine };
-            workers.spawn(Arc::clone(&self).work(n, lane));
+        let (urgent, all) =
+            (self.parts.settings.urgent_workers, self.parts.settings.urgent_workers + self.parts.settings.workers);
+        for n in 0..all + ENDS {
+            let duty = match n {
+                n if n < urgent => Duty::Due(Urgency::Urgent),
+                n if n < all => Duty::Due(Urgency::Routine),
+                _ => Duty::Ends,
+            };
+            workers.spawn(Arc::clone(&self).work(n, duty));
         }
         let mut synced = Some(synced);
         let mut sights = std::pin::pin!(sights);
@@ -184,6 +203,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                     self.see(sight);
                     for namespace in self.secrets.unwatched() {
                         secrets.spawn(Arc::clone(&self).watch_secrets(namespace));
+                        // Those that have ended are put away.
+                        while secrets.try_join_next().is_some() {}
                     }
                     if complete.len() >= lists && let Some(synced) = synced.take() {
                         self.complete.store(true, Ordering::Relaxed);
@@ -231,7 +252,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
     }
 
     /// One worker: takes what is due, makes its pass, says when it is due again.
-    async fn work(self: Arc<Self>, n: usize, lane: Urgency) {
+    async fn work(self: Arc<Self>, n: usize, duty: Duty) {
+        // Those for ends have no pulse: they are idle nearly always, and no sign that the others are not stuck.
         let worker = self.pulse.worker(n);
         let mut leads = self.leads.clone();
         let mut draining = self.draining.subscribe();
@@ -239,7 +261,10 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             // Waiting for the lease first keeps every object due until this process may act.
             let due = async {
                 leads.wait_for(|state| *state != LeaseState::Standby).await.ok()?;
-                Some(self.queue.take(lane).await)
+                Some(match duty {
+                    Duty::Due(lane) => self.queue.take(lane).await,
+                    Duty::Ends => (self.queue.take_end(&*self.parts.clock).await, Urgency::Urgent),
+                })
             };
             let taken = tokio::select! {
                 biased;
@@ -266,9 +291,24 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             if outcome.what.is_success() {
                 self.parts.metrics.succeeded(objects::labels::<K>(&id), (self.parts.clock)());
             }
+            self.mind_end(&id, outcome.again);
             self.queue.done(&id, self.due(outcome.again, urgency));
             worker.end();
         }
+    }
+
+    /// When the object's Secret has to go, as a pass has left it.
+    fn mind_end(&self, id: &Id, again: Again) {
+        let now = (self.parts.clock)();
+        let ends = lock(&self.objects).get(id).and_then(|held| K::ends(&held.object));
+        let next = match (ends, again) {
+            (Some(at), _) if at > now => Some(at),
+            // It had to go, and something was in the way.
+            (Some(_), Again::Now) => Some(now),
+            (Some(_), Again::After(wait)) => now.checked_add(wait).ok(),
+            (Some(_), Again::Resync { .. } | Again::Never) | (None, _) => None,
+        };
+        self.queue.ends(id, next);
     }
 
     /// When an object is due again. What is settled is looked at with all others at the next resync, so that they share
@@ -314,14 +354,16 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
     pub fn look_at_everything(&self) {
         let now = (self.parts.clock)();
         let unreadable = lock(&self.unreadable).clone();
-        let ids: Vec<Id> = {
+        let ids: Vec<(Id, Option<Timestamp>)> = {
             let mut objects = lock(&self.objects);
             objects.values_mut().for_each(|held| held.memory.not_before = Some(now));
-            objects.keys().filter(|id| !unreadable.contains_key(id)).cloned().collect()
+            let readable = objects.iter().filter(|(id, _)| !unreadable.contains_key(id));
+            readable.map(|(id, held)| (id.clone(), K::ends(&held.object))).collect()
         };
         unreadable.values().for_each(|unreadable| self.tell_unreadable(unreadable));
         info!(kind = K::NAME, objects = ids.len(), "looking at every object");
-        for id in ids {
+        for (id, ends) in ids {
+            self.queue.ends(&id, ends);
             self.queue.ask(id, Instant::now(), Urgency::Routine);
         }
     }

@@ -81,10 +81,11 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         self.count(&id, Some(&*object));
         drop(objects);
         if K::secret(&object).is_some() {
-            self.secrets.needed(&id.namespace);
+            self.secrets.needed(&id);
         }
         self.show(&id, before.as_deref(), Some(&*object));
         if let Some(urgency) = event {
+            self.queue.ends(&id, K::ends(&object));
             self.queue.ask(id, Instant::now(), urgency);
         }
     }
@@ -128,6 +129,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         self.count(id, None);
         drop(objects);
         self.queue.forget(id);
+        self.secrets.left(id);
         self.show(id, before.as_deref(), None);
     }
 

@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::api::{FINALIZER, PAUSED, RECONCILE_REQUESTED_AT};
 use crate::aws::AwsPort;
+use crate::aws::accounts::ScopeError;
 use crate::aws::gate::Urgency;
 use crate::plan::secret::{SecretFailure, SecretRefusal, SecretWrite};
 use crate::plan::{Beside, Call, Face, Input, Kind, Neighbour, News, Next, Plan, Scope, Seen, Status};
@@ -32,8 +33,6 @@ const LAGGING: Duration = Duration::from_secs(2);
 const COUNTS: Duration = Duration::from_secs(300);
 /// What a write rests on is at most this old when it is decided on; what only a status rests on may be older.
 const FRESH: Duration = Duration::from_secs(5);
-/// While AWS is left alone, how often is asked whether a Secret has to end: an end is at most this late.
-const SECRETS_END: Duration = Duration::from_secs(3);
 /// A pass that has come no further in this long (a process that was frozen) begins anew instead of writing.
 const STALE: Duration = Duration::from_secs(30);
 
@@ -89,14 +88,12 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             memory.hold.map(Hold::left).filter(|left| !left.is_zero())
         });
         if let Some(left) = hold {
-            // AWS is left alone; what is to be done at the API server alone, such as the end of a Secret, is not put off.
-            let due = K::secret(&object).is_some() && guarded && !paused;
-            let plan = due.then(|| self.known(object.clone())).flatten().map(|known| (self.plan(&known), known));
-            return match plan {
-                Some((Plan { next: Next::Keep(write), status, news }, known)) => {
-                    self.keep_secret(known, *write, status, news).await
-                }
-                Some(_) => Err(Outcome::after(PassOutcome::Held, left.min(SECRETS_END))),
+            let known = match K::secret(&object).is_some() && guarded {
+                true => self.known(object),
+                false => None,
+            };
+            return match known {
+                Some(known) => self.keep_while_aws_rests(known, left).await,
                 None => Err(Outcome::after(PassOutcome::Held, left)),
             };
         }
@@ -127,6 +124,23 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         Some(Known { object, scope: None, seen: Seen::NotLooked, told: self.now, beside })
     }
 
+    /// AWS is left alone for so long; what is to be done at the API server alone, such as the end of a Secret, or what an
+    /// Account has stopped to allow, is not put off.
+    async fn keep_while_aws_rests(&self, mut known: Known<K>, left: Duration) -> Result<Outcome, Outcome> {
+        if let Plan { next: Next::Keep(write), status, news } = self.plan(&known) {
+            return self.keep_secret(known, *write, status, news).await;
+        }
+        match self.before_its_end(&known.object, self.engine.parts().aws.scope(&known.object)).await? {
+            Some(Ok(scope)) => known.scope = Some(scope),
+            Some(Err(ScopeError::NotAllowed(refusal))) => known.seen = Seen::NotAllowed(refusal.to_string()),
+            Some(Err(ScopeError::Aws(_))) | None => {}
+        }
+        match self.plan(&known) {
+            Plan { next: Next::Keep(write), status, news } => self.keep_secret(known, *write, status, news).await,
+            Plan { .. } => Err(Outcome::after(PassOutcome::Held, left)),
+        }
+    }
+
     /// Plans, and looks at AWS for as long as the plan asks for it; then does what the plan says.
     async fn decide(&self, mut known: Known<K>) -> Result<Outcome, Outcome> {
         let mut plan = self.plan(&known);
@@ -134,7 +148,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             let Next::Look(looks) = plan.next else { break };
             self.read_keys(&known.object, &looks, &mut known.beside.keys).await;
             let not_before = self.not_before(&looks);
-            (known.scope, known.seen) = self.observe(&known.object, &looks, not_before).await;
+            (known.scope, known.seen) = self.observe(&known.object, &looks, not_before).await?;
             known.told = (self.engine.parts().clock)();
             plan = self.plan(&known);
         }
@@ -256,7 +270,17 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         status: K::Status,
         news: Vec<News>,
     ) -> Result<Outcome, Outcome> {
-        let fresh = self.still_so(&known, status).await?;
+        let fresh = match self.still_so(&known, status).await {
+            Ok(fresh) => fresh,
+            Err(outcome) => {
+                // What could not be written down before the Secret counts as a Secret that could not be written: nobody asks
+                // AWS for credentials again and again that cannot be kept.
+                if outcome.what == PassOutcome::Failed {
+                    self.remember_secret(&write, SecretRefusal::Unavailable, "no answer from the API server".into());
+                }
+                return Err(outcome);
+            }
+        };
         let namespace = &self.id.namespace;
         match self.engine.perform_secret(namespace, Some(&*fresh), &write).await {
             Ok(facts) => {
@@ -274,9 +298,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                     SecretRefusal::Unavailable => Duration::from_secs(2),
                     SecretRefusal::Taken | SecretRefusal::Denied | SecretRefusal::Refused => LAG,
                 };
-                let (verb, at) = (write.verb(), (self.engine.parts().clock)());
-                let failure = SecretFailure { verb, why: error.why, message: error.message, at };
-                self.memory(|memory| memory.secret_failure = Some(failure.clone()));
+                let failure = self.remember_secret(&write, error.why, error.message);
                 // What the refusal means for the status is the planner's to say.
                 let beside = Beside { secret_failure: Some(failure), ..known.beside };
                 let known = Known { object: fresh, beside, ..known };
@@ -286,6 +308,16 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 Err(Outcome::after(PassOutcome::Failed, wait))
             }
         }
+    }
+
+    /// Remembers that a Secret could not be written.
+    fn remember_secret(&self, write: &SecretWrite, why: SecretRefusal, message: String) -> SecretFailure {
+        let (verb, at) = (write.verb(), (self.engine.parts().clock)());
+        self.memory(|memory| {
+            let before = memory.secret_failure.take().filter(|before| before.why == why);
+            let times = before.map_or(1, |before| before.times.saturating_add(1));
+            memory.secret_failure.insert(SecretFailure { verb, why, message, at, times }).clone()
+        })
     }
 
     async fn wait(

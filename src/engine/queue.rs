@@ -1,13 +1,19 @@
-//! What is due: one entry for each object, two lanes, the urgent one first.
+//! What is due: one entry for each object, two lanes, the urgent one first; and, apart from both, which Secrets have to go
+//! when.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Id, lock};
 use crate::aws::gate::Urgency;
+
+/// How often the clock is asked whether something has ended: whoever sets it forward makes no end later than this.
+pub(super) const CLOCK: Duration = Duration::from_secs(1);
 
 /// What is due, and when.
 #[derive(Debug, Default)]
@@ -21,6 +27,8 @@ struct State {
     entries: HashMap<Id, Entry>,
     urgent: BTreeSet<(Instant, Id)>,
     routine: BTreeSet<(Instant, Id)>,
+    ends: BTreeSet<(Timestamp, Id)>,
+    end_of: HashMap<Id, Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +83,35 @@ impl Queue {
         }
     }
 
+    /// Says when an object's Secret has to go: whoever waits for ends takes it then, whatever else it is due for.
+    pub fn ends(&self, id: &Id, at: Option<Timestamp>) {
+        let mut state = lock(&self.state);
+        state.ends(id, at);
+        drop(state);
+        self.wake(at.is_some());
+    }
+
+    /// Waits for something whose Secret has to go, by that clock.
+    pub async fn take_end(&self, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> Id {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let now = clock();
+            let next = match lock(&self.state).take_end(now) {
+                Ok(id) => return id,
+                Err(next) => next,
+            };
+            match next {
+                Some(at) => {
+                    let left = Duration::try_from(at.duration_since(now)).unwrap_or_default();
+                    tokio::select! { () = changed => {} () = sleep(left.min(CLOCK)) => {} }
+                }
+                None => changed.await,
+            }
+        }
+    }
+
     /// A pass ended; `next` is when the object is due again, unless it was asked for earlier meanwhile.
     pub fn done(&self, id: &Id, next: Option<(Instant, Urgency)>) {
         let mut state = lock(&self.state);
@@ -85,8 +122,9 @@ impl Queue {
             Some(Entry::Waiting(..)) | None => return,
         };
         let first = next.is_some_and(|(at, urgency)| state.put(id.clone(), at, urgency));
+        let ends = state.end_of.contains_key(id);
         drop(state);
-        self.wake(first);
+        self.wake(first || ends);
     }
 
     /// Workers sleep until the first thing of their lanes: only a new first needs to wake them.
@@ -99,6 +137,7 @@ impl Queue {
     /// The object is gone. A pass under way ends, and until then nobody else begins one for another object of this name.
     pub fn forget(&self, id: &Id) {
         let mut state = lock(&self.state);
+        state.ends(id, None);
         match state.entries.remove(id) {
             Some(Entry::Waiting(at, lane)) => {
                 state.lane(lane).remove(&(at, id.clone()));
@@ -132,6 +171,33 @@ impl State {
         let lane = self.lane(urgency);
         lane.insert((at, id.clone()));
         lane.first() == Some(&(at, id))
+    }
+
+    fn ends(&mut self, id: &Id, at: Option<Timestamp>) {
+        let before = match at {
+            Some(at) => self.end_of.insert(id.clone(), at),
+            None => self.end_of.remove(id),
+        };
+        if let Some(before) = before {
+            self.ends.remove(&(before, id.clone()));
+        }
+        if let Some(at) = at {
+            self.ends.insert((at, id.clone()));
+        }
+    }
+
+    /// What has ended and no worker has, or when the next thing ends.
+    fn take_end(&mut self, now: Timestamp) -> Result<Id, Option<Timestamp>> {
+        let free = |id: &Id| !matches!(self.entries.get(id), Some(Entry::Taken(_) | Entry::Left(_)));
+        let ended = self.ends.iter().take_while(|(at, _)| *at <= now).find(|(_, id)| free(id));
+        let Some((_, id)) = ended.cloned() else {
+            return Err(self.ends.iter().map(|(at, _)| *at).find(|at| *at > now));
+        };
+        self.ends(&id, None);
+        if let Some(Entry::Waiting(at, lane)) = self.entries.insert(id.clone(), Entry::Taken(None)) {
+            self.lane(lane).remove(&(at, id.clone()));
+        }
+        Ok(id)
     }
 
     /// What is due, or when the next thing is.
@@ -204,6 +270,39 @@ mod tests {
         queue.ask(id("a"), now, Urgency::Urgent);
         let second = tokio::time::timeout(Duration::from_secs(3600), queue.take(Urgency::Routine)).await;
         assert!(second.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_is_taken_at_its_time_whatever_the_object_is_due_for_and_whoever_sets_the_clock() {
+        let start: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let (ahead, began) = (std::sync::atomic::AtomicI64::new(0), Instant::now());
+        let now = || {
+            start + began.elapsed() + jiff::SignedDuration::from_secs(ahead.load(std::sync::atomic::Ordering::SeqCst))
+        };
+        let queue = Queue::default();
+        queue.ask(id("a"), began + Duration::from_secs(600), Urgency::Routine);
+        queue.ends(&id("a"), Some(start + Duration::from_secs(30)));
+        assert_eq!(queue.take_end(&now).await, id("a"));
+        assert_eq!(began.elapsed(), Duration::from_secs(30));
+        // A worker has it: it is due again only when that one says so.
+        queue.ends(&id("a"), Some(now()));
+        assert!(tokio::time::timeout(Duration::from_secs(5), queue.take_end(&now)).await.is_err());
+        queue.done(&id("a"), None);
+        assert_eq!(queue.take_end(&now).await, id("a"));
+        queue.ends(&id("b"), Some(now() + Duration::from_secs(3600)));
+        let waits = queue.take_end(&now);
+        tokio::pin!(waits);
+        assert!(tokio::time::timeout(Duration::from_secs(10), &mut waits).await.is_err());
+        ahead.store(7200, std::sync::atomic::Ordering::SeqCst);
+        let set = Instant::now();
+        assert_eq!(waits.await, id("b"));
+        assert!(set.elapsed() <= CLOCK);
+        // What is forgotten, or over, ends no more.
+        queue.ends(&id("c"), Some(now()));
+        queue.forget(&id("c"));
+        queue.ends(&id("d"), Some(now()));
+        queue.ends(&id("d"), None);
+        assert!(tokio::time::timeout(Duration::from_secs(5), queue.take_end(&now)).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,6 +22,9 @@ use crate::telemetry::labels::Label;
 const STRANGERS: Duration = Duration::from_secs(15);
 /// How long a Secret must have belonged to nobody before it is deleted: its object may not have been seen yet.
 const STRANGER: Duration = Duration::from_secs(30);
+/// How long a namespace is watched after the last object that keeps a Secret there has gone: whatever a write of ours that
+/// nobody answered may still bring ([`KUBE_DEADLINE`]) is seen, and deleted as a stranger.
+const ABANDONED: Duration = Duration::from_secs(120);
 
 /// What is seen of the Secrets with our label, by namespace.
 #[derive(Debug, Default)]
@@ -32,6 +35,10 @@ pub(super) struct Secrets {
 #[derive(Debug, Default)]
 struct Namespace {
     watched: bool,
+    /// The objects that keep a Secret here.
+    keepers: HashSet<Id>,
+    /// Since when there has been none.
+    abandoned: Option<Instant>,
     complete: bool,
     denied: Option<String>,
     all: HashMap<String, SecretFacts>,
@@ -48,9 +55,34 @@ enum About {
 }
 
 impl Secrets {
-    /// An object that keeps a Secret lives here.
-    pub(super) fn needed(&self, namespace: &Arc<str>) {
-        lock(&self.namespaces).entry(Arc::clone(namespace)).or_default();
+    /// An object keeps a Secret in its namespace.
+    pub(super) fn needed(&self, id: &Id) {
+        let mut namespaces = lock(&self.namespaces);
+        let seen = namespaces.entry(Arc::clone(&id.namespace)).or_default();
+        seen.abandoned = None;
+        seen.keepers.insert(id.clone());
+    }
+
+    /// It is gone.
+    pub(super) fn left(&self, id: &Id) {
+        let mut namespaces = lock(&self.namespaces);
+        let Some(seen) = namespaces.get_mut(&id.namespace) else { return };
+        if seen.keepers.remove(id) && seen.keepers.is_empty() {
+            seen.abandoned = Some(Instant::now());
+        }
+    }
+
+    /// Whether nobody needs to watch a namespace any more; then it is forgotten.
+    fn abandon(&self, namespace: &Arc<str>) -> bool {
+        let mut namespaces = lock(&self.namespaces);
+        let abandoned = namespaces.get(namespace).is_some_and(|seen| {
+            let long = seen.abandoned.is_some_and(|since| since.elapsed() >= ABANDONED);
+            long && seen.keepers.is_empty() && (seen.all.is_empty() || seen.denied.is_some())
+        });
+        if abandoned {
+            namespaces.remove(namespace);
+        }
+        abandoned
     }
 
     /// The namespaces that nobody watches yet; from now on somebody does.
@@ -174,7 +206,12 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                     Some(sight) => self.see_secret(&namespace, sight),
                     None => return,
                 },
-                _ = strangers.tick() => self.delete_strangers(&namespace).await,
+                _ = strangers.tick() => {
+                    self.delete_strangers(&namespace).await;
+                    if self.secrets.abandon(&namespace) {
+                        return;
+                    }
+                }
                 () = &mut drained => return,
             }
         }
@@ -187,29 +224,39 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             (About::Everybody, Some(_)) => true,
             (About::Secret(name), Some(kept)) => *name == kept,
         };
-        let ids: Vec<Id> = self
-            .everything()
-            .iter()
-            .filter(|object| object.namespace().as_deref() == Some(&**namespace) && keeps(object))
-            .map(|object| Id::of(&**object))
-            .collect();
-        for id in ids {
-            self.queue.ask(id, Instant::now(), Urgency::Urgent);
+        // A first list wakes everybody: none of them goes before an edit.
+        let urgency = match about {
+            About::Nobody | About::Everybody => Urgency::Routine,
+            About::Secret(_) => Urgency::Urgent,
+        };
+        let now = (self.parts().clock)();
+        let kept = self.everything().into_iter();
+        let kept = kept.filter(|object| object.namespace().as_deref() == Some(&**namespace) && keeps(object));
+        for object in kept {
+            let id = Id::of(&*object);
+            if let Some(ended) = K::ends(&object).filter(|at| *at <= now) {
+                self.queue.ends(&id, Some(ended));
+            }
+            self.queue.ask(id, Instant::now(), urgency);
         }
     }
 
-    /// A Secret with our label whose object is gone (an orphaning delete, a create that arrived late) is deleted.
+    /// A Secret with our label whose object is gone or over (an orphaning delete, a create that arrived late, a copy) is
+    /// deleted.
     async fn delete_strangers(&self, namespace: &Arc<str>) {
         if self.leader_since().is_none() || !self.is_complete() {
             return;
         }
-        let mut owners: HashSet<String> = self.everything().iter().filter_map(|object| object.uid()).collect();
+        let now = (self.parts().clock)();
+        let lasts = |object: &&Arc<K::Object>| K::ends(object).is_none_or(|at| at > now);
+        let mut owners: HashSet<String> =
+            self.everything().iter().filter(lasts).filter_map(|object| object.uid()).collect();
         owners.extend(lock(&self.unreadable).values().filter_map(|unreadable| unreadable.uid.clone()));
         for (name, uid) in self.secrets.strangers(namespace, &owners) {
             let write = SecretWrite::Delete { name: name.clone(), uid };
             match self.perform_secret(namespace, None, &write).await {
                 Ok(gone) => {
-                    info!(kind = K::NAME, %namespace, secret = %name, "deleted a Secret whose object is gone");
+                    info!(kind = K::NAME, %namespace, secret = %name, "deleted a Secret whose object is gone or over");
                     self.secrets.learn(namespace, &name, gone);
                 }
                 Err(error) => warn!(kind = K::NAME, %namespace, secret = %name, "could not delete it: {error}"),

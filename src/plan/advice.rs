@@ -52,6 +52,17 @@ impl Waiting {
                 "Find what else starts or stops it (a schedule, a script, a person), and end one of the two."
             }
             Self::AutoSnapshotsKept => "Copy the snapshots that are to stay, then set `autoSnapshotsOnDelete: Delete`.",
+            Self::NotStarted => "Wait for `startsAt`.",
+            Self::InstanceNotRunning => "Start the machine (`desiredState: Running`).",
+            Self::NoAddress => "Wait: AWS gives the address a moment after the start.",
+            Self::HostKeysUnknown => "Wait: AWS sees the host keys a minute after the first start.",
+            Self::PasswordNotReady => "Wait: Windows sets its password within 15 minutes of the first start.",
+            Self::ComputeNotFound => "Correct the target, or wait for the compute to come.",
+            Self::FleetNotActive => "Look at the GameLift fleet: it gives access while it is up.",
+            Self::Issuing => "Wait: it takes a second.",
+            Self::SecretNotWritten => {
+                "Wait. If it lasts: the API server's health, quotas and webhooks for Secrets in the namespace."
+            }
         }
     }
 }
@@ -82,6 +93,13 @@ impl Stall {
             Self::SecretsNotPermitted => {
                 "Add the namespace to the chart's `secrets.namespaces`, or have its admin bind ClusterRole `windlass-secrets`: \
                  [permissions.md](permissions.md)."
+            }
+            Self::SecretNotOwned => "Delete the Secret of that name, or choose another `secret.name` in a new grant.",
+            Self::AnywhereFleet => "AWS gives no access to the computes of an Anywhere fleet: use your own.",
+            Self::ContainerFleet => "Use `gameLiftCompute` in place of `gameLiftInstance`, in a new grant.",
+            Self::DecryptionFailed => {
+                "Correct the Secret that `decryptionKeyRef` names: it must have the private key of the pair that the instance \
+                 was made with."
             }
             Self::DeletedOutOfBand => {
                 "Somebody deleted it in AWS: delete the object, or set `recreatePolicy: Always` to have it made anew, empty."

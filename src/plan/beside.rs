@@ -90,14 +90,14 @@ pub enum KeyFound {
     NotText,
 }
 
-/// A text that is never printed.
+/// A text that is never printed, and overwritten when it goes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecretText(String);
+pub struct SecretText(zeroize::Zeroizing<String>);
 
 impl SecretText {
     /// Keeps a text.
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self(zeroize::Zeroizing::new(text))
     }
 
     /// The text, for the one request that needs it.

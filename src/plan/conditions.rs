@@ -75,6 +75,11 @@ pub fn paused(earlier: &[Condition], generation: i64, now: Timestamp) -> Vec<Con
     all
 }
 
+/// The conditions of what is over: that alone, so that nothing calls it ready and nothing waits for it.
+pub fn ended(earlier: &[Condition], generation: i64, now: Timestamp, fact: Fact) -> Vec<Condition> {
+    vec![condition(earlier, "Ended", fact, generation, now)]
+}
+
 /// The condition of that type, if it is there.
 pub fn find<'a>(all: &'a [Condition], name: &str) -> Option<&'a Condition> {
     all.iter().find(|c| c.type_ == name)

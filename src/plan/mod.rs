@@ -2,6 +2,7 @@
 //!
 //! Nothing in here waits, reads a clock, rolls a die or fails: refusals and waits are values.
 
+pub mod access_grant;
 pub mod account;
 pub mod advice;
 pub mod beside;
@@ -78,6 +79,11 @@ pub trait Kind: Clone + Debug + PartialEq + Send + Sync + 'static {
     }
     /// The name of the Secret that it keeps in its namespace, if its kind keeps one.
     fn secret(_object: &Self::Object) -> Option<String> {
+        None
+    }
+    /// From when on that Secret has to go, be it at the end or because the object goes: a pass is due then that nothing else
+    /// keeps waiting, and no look at AWS lasts longer.
+    fn ends(_object: &Self::Object) -> Option<Timestamp> {
         None
     }
     /// The key of a Secret or ConfigMap of its namespace that a look asks for.

@@ -49,6 +49,24 @@ pub enum Waiting {
     PowerContested,
     /// A deletion waits, because AWS would destroy automatic snapshots with the instance.
     AutoSnapshotsKept,
+    /// A grant has not begun.
+    NotStarted,
+    /// The machine of a grant does not run.
+    InstanceNotRunning,
+    /// It runs, and AWS has given it no address yet.
+    NoAddress,
+    /// AWS has not seen the host keys of the machine yet.
+    HostKeysUnknown,
+    /// AWS does not have the password of a Windows machine yet.
+    PasswordNotReady,
+    /// There is no such compute in the fleet.
+    ComputeNotFound,
+    /// The fleet is in a state that gives no access.
+    FleetNotActive,
+    /// Credentials are being asked for.
+    Issuing,
+    /// The API server does not take the Secret now.
+    SecretNotWritten,
 }
 
 /// Why only an edit or a person can help.
@@ -76,6 +94,14 @@ pub enum Stall {
     CatalogueMismatch,
     /// The operator may not read the Secret or ConfigMap that the spec names.
     SecretsNotPermitted,
+    /// A Secret of that name exists and is not ours.
+    SecretNotOwned,
+    /// AWS gives no access to the computes of an Anywhere fleet.
+    AnywhereFleet,
+    /// The instances of a container fleet are not reached: its computes are.
+    ContainerFleet,
+    /// The private key does not decrypt the password.
+    DecryptionFailed,
     /// It was deleted in AWS and `recreatePolicy` is `Never`.
     DeletedOutOfBand,
     /// AWS reports the same errors for ten minutes.
@@ -127,12 +153,13 @@ impl Verdict {
 
 impl Waiting {
     /// All of them, in the order of the alphabet; a test holds this equal to what is above.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 31] = [
         Self::AccessDenied,
         Self::AccountPending,
         Self::AutoSnapshotsKept,
         Self::AwsBusy,
         Self::AwsUnavailable,
+        Self::ComputeNotFound,
         Self::CreateFailed,
         Self::Creating,
         Self::Deleting,
@@ -140,9 +167,17 @@ impl Waiting {
         Self::DependencyNotReady,
         Self::DisruptionNever,
         Self::FleetErrors,
+        Self::FleetNotActive,
+        Self::HostKeysUnknown,
         Self::ImageBuilderErrors,
+        Self::InstanceNotRunning,
+        Self::Issuing,
+        Self::NoAddress,
+        Self::NotStarted,
+        Self::PasswordNotReady,
         Self::PowerContested,
         Self::QuotaExceeded,
+        Self::SecretNotWritten,
         Self::Starting,
         Self::Stopping,
         Self::Throttled,
@@ -159,7 +194,9 @@ impl Waiting {
             | Self::WaitingForWindow
             | Self::DisruptionNever
             | Self::DeletionProtected
-            | Self::AutoSnapshotsKept => true,
+            | Self::AutoSnapshotsKept
+            | Self::NotStarted
+            | Self::InstanceNotRunning => true,
             Self::Creating
             | Self::Starting
             | Self::Stopping
@@ -176,18 +213,28 @@ impl Waiting {
             | Self::UnknownState
             | Self::CreateFailed
             | Self::AccountPending
-            | Self::PowerContested => false,
+            | Self::PowerContested
+            | Self::NoAddress
+            | Self::HostKeysUnknown
+            | Self::PasswordNotReady
+            | Self::ComputeNotFound
+            | Self::FleetNotActive
+            | Self::Issuing
+            | Self::SecretNotWritten => false,
         }
     }
 }
 
 impl Stall {
     /// All of them, in the order of the alphabet; a test holds this equal to what is above.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::AccessDenied,
         Self::AccountMismatch,
         Self::AccountMoved,
+        Self::AnywhereFleet,
         Self::CatalogueMismatch,
+        Self::ContainerFleet,
+        Self::DecryptionFailed,
         Self::DefaultConflict,
         Self::DeletedOutOfBand,
         Self::FleetErrors,
@@ -198,18 +245,18 @@ impl Stall {
         Self::NotAllowed,
         Self::NotOwned,
         Self::Rejected,
+        Self::SecretNotOwned,
         Self::SecretsNotPermitted,
     ];
 }
 
 /// A reason that is neither a wait nor a stall, the condition that it belongs to, and what it means.
-pub const OTHERS: [(&str, &str, &str); 11] = [
+pub const OTHERS: [(&str, &str, &str); 10] = [
     ("Annotation", "Paused", "The annotation `windlass.dev/paused` holds everything, deletion too."),
     ("Available", "Ready", "Nothing is left to do."),
     ("Differs", "Synced", "AWS differs from the spec in the fields that the message names."),
     ("Exists", "Available", "It is there; it has no power state."),
     ("Expired", "Ended", "The grant's time is over."),
-    ("NoAddress", "Available", "It runs, and AWS has given it no address yet."),
     ("Paused", "Ready", "It was paused before anything was looked at."),
     ("Running", "Available", "It runs, as wanted."),
     ("Stopped", "Available", "It is off, as wanted."),

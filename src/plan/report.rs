@@ -269,7 +269,12 @@ fn left_alone<K: Life>(impact: Impact, waiting_for: Option<&str>) -> bool {
 
 /// News, unless the status already said so.
 pub fn news<K: Life>(input: &Input<'_, K>, action: &'static str, verdict: &Verdict) -> Vec<News> {
-    let said = conditions::find(K::earlier(input.object).conditions(), "Ready")
+    news_after(K::earlier(input.object).conditions(), action, verdict)
+}
+
+/// News, unless these conditions already said so.
+pub fn news_after(earlier: &[Condition], action: &'static str, verdict: &Verdict) -> Vec<News> {
+    let said = conditions::find(earlier, "Ready")
         .is_some_and(|c| c.reason == verdict.reason() && c.message == verdict.message());
     let (reason, warning) = match verdict {
         Verdict::Ready(_) => return Vec::new(),
@@ -284,7 +289,9 @@ pub fn news<K: Life>(input: &Input<'_, K>, action: &'static str, verdict: &Verdi
             | Waiting::AccountPending
             | Waiting::CreateFailed
             | Waiting::PowerContested
-            | Waiting::AutoSnapshotsKept,
+            | Waiting::AutoSnapshotsKept
+            | Waiting::ComputeNotFound
+            | Waiting::SecretNotWritten,
             _,
         )
         | Verdict::Stalled(..) => (verdict.reason(), true),
@@ -298,6 +305,13 @@ pub fn news<K: Life>(input: &Input<'_, K>, action: &'static str, verdict: &Verdi
             | Waiting::Updating
             | Waiting::Deleting
             | Waiting::Throttled
+            | Waiting::NotStarted
+            | Waiting::InstanceNotRunning
+            | Waiting::NoAddress
+            | Waiting::HostKeysUnknown
+            | Waiting::PasswordNotReady
+            | Waiting::FleetNotActive
+            | Waiting::Issuing
             | Waiting::AwsUnavailable
             | Waiting::AwsBusy,
             _,

@@ -175,6 +175,8 @@ pub struct SecretFailure {
     pub message: String,
     /// When.
     pub at: jiff::Timestamp,
+    /// How many times in a row, from 1.
+    pub times: u32,
 }
 
 /// Why a write to a Secret failed.

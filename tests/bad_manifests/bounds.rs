@@ -75,7 +75,10 @@ fn every_bound_of_the_schema_is_tried() {
         let of_rows: BTreeSet<_> = (tried.bounds)()
             .iter()
             .map(|row| {
-                let path = row.path.replace("tags.a", "tags.{}").replace(".0", ".[]");
+                let path =
+                    ["tags", "labels", "annotations"].into_iter().fold(row.path.replace(".0", ".[]"), |path, map| {
+                        path.replace(&format!("{map}.a"), &format!("{map}.{{}}"))
+                    });
                 (path, row.bounds.0, row.bounds.1)
             })
             .collect();

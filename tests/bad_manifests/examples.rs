@@ -16,8 +16,9 @@ async fn every_example_is_taken_and_explained() {
     let prefixes: Vec<String> = KINDS.iter().map(|tried| format!("{}-", tried.kind.to_lowercase())).collect();
     let mut applied = vec![0; KINDS.len()];
     // Accounts are for administrators and say what all others may do: they lie apart, so that `kubectl apply -f examples/`
-    // applies none.
-    let folders = ["examples", "examples/accounts"].map(|name| std::fs::read_dir(folder(name)).unwrap());
+    // applies none. What needs one that allows it lies apart, too.
+    let folders =
+        ["examples", "examples/accounts", "examples/access"].map(|name| std::fs::read_dir(folder(name)).unwrap());
     for entry in folders.into_iter().flatten() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use windlass::api::{Account, Fleet, ImageBuilder, Instance, Stack};
+use windlass::api::{AccessGrant, Account, Fleet, ImageBuilder, Instance, Stack};
 
 use super::{Cluster, KINDS, schema};
 
@@ -16,6 +16,7 @@ fn through_the_type(kind: &str, object: &Value) -> Value {
         serde_json::to_value(serde_json::from_value::<T>(object.clone()).unwrap()).unwrap()
     }
     match kind {
+        "AccessGrant" => through::<AccessGrant>(object),
         "Account" => through::<Account>(object),
         "Fleet" => through::<Fleet>(object),
         "Stack" => through::<Stack>(object),

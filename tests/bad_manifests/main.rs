@@ -2,6 +2,7 @@
 //! taken and come back as they went.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod access_grant;
 mod account;
 mod bounds;
 mod examples;
@@ -146,7 +147,8 @@ struct Tried {
 }
 
 /// Every kind.
-const KINDS: [&Tried; 5] = [&fleet::TRIED, &stack::TRIED, &image_builder::TRIED, &instance::TRIED, &account::TRIED];
+const KINDS: [&Tried; 6] =
+    [&fleet::TRIED, &stack::TRIED, &image_builder::TRIED, &instance::TRIED, &access_grant::TRIED, &account::TRIED];
 
 /// The definition of a kind.
 fn definition(kind: &str) -> &'static CustomResourceDefinition {

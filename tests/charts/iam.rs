@@ -130,7 +130,8 @@ fn the_fences_are_spelled_as_aws_reads_them() {
                 "Tag" => tag.clone(),
                 "Change" => resource.clone(),
                 "PassRole" => json!({ "StringEquals": { "iam:PassedToService": "appstream.amazonaws.com" } }),
-                "Read" => {
+                // What opens a machine is a read to AWS.
+                "Read" | "Open" => {
                     let reads = |action: &Value| {
                         ["Get", "List", "Describe"].iter().any(|verb| text(action).contains(&format!(":{verb}")))
                     };
@@ -152,12 +153,14 @@ fn the_policies_allow_the_requests_that_the_code_can_make_and_no_others() {
         .iter()
         .flat_map(|(_, policy)| items(&policy["Statement"]))
         .flat_map(|statement| items(&statement["Action"]).map(text))
-        .filter(|action| action.starts_with("appstream:") || action.starts_with("lightsail:"))
+        .filter(|action| ["appstream:", "gamelift:", "lightsail:"].iter().any(|service| action.starts_with(service)))
         .collect();
     let mut made = BTreeSet::new();
     for file in fs::read_dir(repository().join("src/aws/live")).unwrap().map(|entry| entry.unwrap().path()) {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-        let Some(service) = ["appstream", "lightsail"].into_iter().find(|service| name.starts_with(service)) else {
+        let Some(service) =
+            ["appstream", "gamelift", "lightsail"].into_iter().find(|service| name.starts_with(service))
+        else {
             continue;
         };
         // The SDK's clients have one method for each operation: `.describe_fleets()`.

@@ -182,6 +182,8 @@ fn the_defaults_are_these_and_no_others() {
     assert_eq!(
         defaults,
         [
+            r#"AccessGrant.spec.decryptionKeyRef.key = "ssh-privatekey""#,
+            r#"AccessGrant.status = {"observedGeneration":-1}"#,
             r#"Account.status = {"observedGeneration":-1}"#,
             r#"Fleet.spec.adoptionPolicy = "Never""#,
             r#"Fleet.spec.deletionPolicy = "Delete""#,

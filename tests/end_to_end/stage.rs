@@ -50,6 +50,10 @@ pub static INSTANCE: Which = Which {
     arn: ":Instance/",
 };
 
+/// It has nothing in AWS.
+pub static GRANT: Which =
+    Which { group: "access.windlass.dev", kind: "AccessGrant", plural: "accessgrants", in_aws: "", arn: "" };
+
 /// The control plane of this test binary, with our definitions and roles and an audit log.
 pub async fn control_plane() -> &'static ControlPlane {
     static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();

@@ -23,15 +23,17 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use windlass::api::account::GrantTarget;
 use windlass::api::fleet::{ComputeCapacity, FleetSettings, FleetSpec, FleetType};
 use windlass::aws::accounts::{Accounts, OPERATION_TIMEOUT, ScopeError};
 use windlass::aws::gate::{Gate, Limits, Unobserved, Urgency};
-use windlass::aws::live::{AppStream, Lightsail};
+use windlass::aws::live::{Access, AppStream, Lightsail};
 use windlass::aws::{Ask, AwsError, AwsPort, Leave, Reply, Stray};
 use windlass::engine::neighbourhood::Neighbourhood;
 use windlass::engine::stage::{Moment, Stage, When};
 use windlass::engine::{Engine, EngineSettings, Herald, Parts};
 use windlass::lease::LeaseState;
+use windlass::plan::access_grant::GrantKind;
 use windlass::plan::account::Wish;
 use windlass::plan::fleet::{FleetCall, FleetKind};
 use windlass::plan::image_builder::ImageBuilderKind;
@@ -48,7 +50,9 @@ fn register(kinds: &mut Kinds<'_>, accounts: &Arc<Accounts>, leave: &Arc<dyn Lea
     kinds.serve::<FleetKind, _>(Arc::clone(&appstream));
     kinds.serve::<StackKind, _>(Arc::clone(&appstream));
     kinds.serve::<ImageBuilderKind, _>(appstream);
-    kinds.serve::<InstanceKind, _>(Arc::new(Lightsail::new(Arc::clone(accounts), Arc::clone(leave))));
+    let lightsail = Arc::new(Lightsail::new(Arc::clone(accounts), Arc::clone(leave)));
+    kinds.serve::<InstanceKind, _>(Arc::clone(&lightsail));
+    kinds.serve::<GrantKind, _>(Access::new(Arc::clone(accounts), lightsail));
 }
 
 /// All that AWS has, as an inspector sees it: one line for what each kind makes.
@@ -59,6 +63,7 @@ pub fn in_aws(world: &World) -> Value {
         "imageBuilders": world.builders(),
         "instances": world.instances(),
         "staticIps": world.static_ips(),
+        "gameFleets": world.game_fleets(),
     })
 }
 
@@ -480,13 +485,15 @@ impl Herald for Heard {
     }
 }
 
-/// An AWS whose namespaces may adopt: Account objects, which say so, are not there yet.
+/// An AWS whose namespaces may adopt, and have grants for everything: Account objects, which say so, are not there.
 struct Adopting<A>(A);
 
 impl<K: Kind, A: AwsPort<K>> AwsPort<K> for Adopting<A> {
     async fn scope(&self, object: &K::Object) -> Result<Scope, ScopeError> {
         let mut scope = self.0.scope(object).await?;
         scope.allow.adoption = true;
+        scope.allow.grants.unmanaged = true;
+        scope.allow.grants.targets.extend([GrantTarget::GameLiftInstance, GrantTarget::GameLiftCompute]);
         Ok(scope)
     }
 

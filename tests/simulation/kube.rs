@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use windlass::api::{FINALIZER, RECONCILE_REQUESTED_AT};
 use windlass::engine::port::{SecretError, SecretSight};
 use windlass::engine::{Id, KubeEffect, KubeError, KubePort, Sight};
-use windlass::plan::secret::{SecretFacts, SecretWrite};
+use windlass::plan::secret::{SecretBody, SecretFacts, SecretRefusal, SecretWrite};
 use windlass::plan::{KeyFound, KeyRef, Kind, Status};
 
 /// How long a request is under way, each way, and how late the watch tells of a change: a close API server.
@@ -48,6 +48,9 @@ pub struct Store {
     keys: BTreeMap<KeyRef, KeyFound>,
     version: u64,
     uids: u64,
+    /// Secrets of the one namespace that an object keeps, and others of those names (no data, no label).
+    secrets: BTreeMap<String, KeptSecret>,
+    secret_watches: Vec<mpsc::UnboundedSender<(Instant, SecretSight)>>,
     watches: Vec<Watch>,
     watch_lag: Duration,
     writes: Vec<KubeWrite>,
@@ -61,6 +64,13 @@ pub struct Store {
 struct Key {
     kind: String,
     id: Id,
+}
+
+/// A Secret: what its metadata says, and what was written to it last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptSecret {
+    pub facts: SecretFacts,
+    pub body: SecretBody,
 }
 
 /// Somebody who watches a kind.
@@ -117,7 +127,7 @@ impl Cluster {
 
     /// What it keeps now, with nobody watching.
     pub fn store(&self) -> Store {
-        Store { watches: Vec::new(), mutations: 0, ..self.lock().clone() }
+        Store { watches: Vec::new(), secret_watches: Vec::new(), mutations: 0, ..self.lock().clone() }
     }
 
     /// The same API server, whose writes are counted under another name.
@@ -371,6 +381,8 @@ impl Default for Store {
             watches: Vec::new(),
             watch_lag: WAY,
             writes: Vec::new(),
+            secrets: BTreeMap::new(),
+            secret_watches: Vec::new(),
             faults: VecDeque::new(),
             mutations: 0,
         }
@@ -448,18 +460,134 @@ impl<K: Kind> KubePort<K> for Cluster {
         found.unwrap_or(KeyFound::Absent)
     }
 
-    // No object here keeps a Secret.
     async fn write_secret(
         &self,
         _: &str,
-        _: Option<&K::Object>,
-        _: &SecretWrite,
+        owner: Option<&K::Object>,
+        write: &SecretWrite,
     ) -> Result<Option<SecretFacts>, SecretError> {
-        Err(SecretError::unavailable("no object here keeps a Secret"))
+        let fault = self.lock().fault();
+        let of = owner.and_then(|owner| owner.meta().uid.clone());
+        sleep(WAY).await;
+        let refused = |why, message: &str| Err(SecretError { why, message: message.to_owned() });
+        let answer = match fault {
+            None => self.act_on_secret(of, write),
+            Some(KubeFaultEffect::Conflict) => refused(SecretRefusal::Conflict, "it changed meanwhile"),
+            Some(KubeFaultEffect::Unavailable) => refused(SecretRefusal::Unavailable, "the API server answered 500"),
+            Some(KubeFaultEffect::Refused) => refused(SecretRefusal::Denied, "secrets is forbidden"),
+            Some(KubeFaultEffect::AppliedNoAnswer) => {
+                self.act_on_secret(of, write).ok();
+                refused(SecretRefusal::Unavailable, "no answer from the API server")
+            }
+            Some(KubeFaultEffect::Hang) => std::future::pending().await,
+            Some(KubeFaultEffect::AppliedThenHang) => {
+                self.act_on_secret(of, write).ok();
+                std::future::pending().await
+            }
+        };
+        sleep(WAY).await;
+        answer
     }
 
     fn secrets(&self, _: &str) -> BoxStream<'static, SecretSight> {
-        stream::pending().boxed()
+        let (tells, receiver) = mpsc::unbounded_channel();
+        let mut store = self.lock();
+        let now = Instant::now();
+        for (name, secret) in store.secrets.iter().filter(|(_, secret)| !secret.facts.of.is_empty()) {
+            tells.send((now, SecretSight::There(name.clone(), secret.facts.clone()))).ok();
+        }
+        tells.send((now, SecretSight::Complete(store.secrets.keys().cloned().collect()))).ok();
+        store.secret_watches.push(tells);
+        stream::unfold(receiver, |mut receiver| async {
+            let (at, sight) = receiver.recv().await?;
+            sleep_until(at).await;
+            Some((sight, receiver))
+        })
+        .boxed()
+    }
+}
+
+/// Secrets, by the rules of the real one: POST, PUT and DELETE with their preconditions.
+impl Cluster {
+    /// A Secret as it is.
+    pub fn secret(&self, name: &str) -> Option<KeptSecret> {
+        self.lock().secrets.get(name).cloned()
+    }
+
+    /// Every Secret that an object keeps: whose it is, what it has, whether somebody has been at it.
+    pub fn kept_secrets(&self) -> BTreeMap<String, Value> {
+        let shown = |secret: &KeptSecret| {
+            let files: Vec<&str> = secret.body.data.keys().collect();
+            let (of, edited) = (&secret.facts.of, secret.facts.edited);
+            json!({ "of": of, "edited": edited, "type": secret.body.kind.as_str(), "files": files })
+        };
+        self.lock().secrets.iter().map(|(name, secret)| (name.clone(), shown(secret))).collect()
+    }
+
+    /// Somebody else changes a Secret.
+    pub fn edit_secret(&self, name: &str, edit: impl FnOnce(&mut KeptSecret)) {
+        let mut store = self.lock();
+        store.version += 1;
+        let version = store.version.to_string();
+        let Some(secret) = store.secrets.get_mut(name) else { return };
+        edit(secret);
+        secret.facts.version = version;
+        let sight = SecretSight::There(name.to_owned(), secret.facts.clone());
+        store.tell_of_secret(sight);
+    }
+
+    /// Somebody else deletes a Secret.
+    pub fn delete_secret(&self, name: &str) {
+        let mut store = self.lock();
+        if store.secrets.remove(name).is_some() {
+            store.tell_of_secret(SecretSight::Gone(name.to_owned()));
+        }
+    }
+
+    fn act_on_secret(&self, of: Option<String>, write: &SecretWrite) -> Result<Option<SecretFacts>, SecretError> {
+        let mut store = self.lock();
+        let refused = |why| Err(SecretError { why, message: "refused".to_owned() });
+        let there = store.secrets.get(write.name()).map(|secret| secret.facts.clone());
+        let (body, kept) = match (write, &there) {
+            (SecretWrite::Create(_), Some(_)) => return refused(SecretRefusal::Taken),
+            (SecretWrite::Create(body), None) => (body, None),
+            (SecretWrite::Replace { body, uid, version }, Some(facts))
+                if facts.uid == *uid && facts.version == *version =>
+            {
+                (body, Some(uid.clone()))
+            }
+            (SecretWrite::Replace { .. }, _) => return refused(SecretRefusal::Conflict),
+            (SecretWrite::Delete { .. }, None) => return Ok(None),
+            (SecretWrite::Delete { uid, .. }, Some(facts)) if facts.uid != *uid => {
+                return refused(SecretRefusal::Conflict);
+            }
+            (SecretWrite::Delete { name, .. }, Some(_)) => {
+                store.secrets.remove(name);
+                store.tell_of_secret(SecretSight::Gone(name.clone()));
+                return Ok(None);
+            }
+        };
+        store.version += 1;
+        store.uids += 1;
+        let facts = SecretFacts {
+            of: of.clone().unwrap_or_default(),
+            uid: kept.unwrap_or_else(|| format!("secret-{}", store.uids)),
+            version: store.version.to_string(),
+            owned: of.is_some(),
+            deleting: false,
+            edited: false,
+            stamps: body.stamps.clone(),
+        };
+        store.secrets.insert(body.name.clone(), KeptSecret { facts: facts.clone(), body: body.clone() });
+        store.tell_of_secret(SecretSight::There(body.name.clone(), facts.clone()));
+        Ok(Some(facts))
+    }
+}
+
+impl Store {
+    fn tell_of_secret(&mut self, sight: SecretSight) {
+        let at = Instant::now() + self.watch_lag;
+        self.secret_watches.retain(|tells| tells.send((at, sight.clone())).is_ok());
     }
 }
 

@@ -120,6 +120,8 @@ pub struct Scene {
     pub step: &'static str,
     pub aws: Value,
     pub kube: Value,
+    /// The Secrets that objects keep, without what is in them.
+    pub secrets: Value,
     /// Writes in the last seconds of the step: none.
     pub unrest: Vec<String>,
 }
@@ -127,7 +129,9 @@ pub struct Scene {
 impl Life {
     fn new(story: &'static Story) -> Self {
         let engine = EngineSettings { resync: RESYNC, urgent_workers: 1, workers: 2, ..EngineSettings::default() };
-        let settings = Settings { timings: (story.timings)(), ..Settings::default() };
+        // Certificates are renewed before half of their time is over: no step is longer than that.
+        let cert_ttl = Duration::from_secs(48 * 3600);
+        let settings = Settings { timings: (story.timings)(), cert_ttl, ..Settings::default() };
         Self::at(story, Bench::new(settings, engine), Duration::ZERO)
     }
 
@@ -211,6 +215,7 @@ impl Life {
             step: step.name,
             aws: scrubbed(in_aws(&self.bench.world), made_up),
             kube: scrubbed(json!(self.bench.cluster.everything()), made_up),
+            secrets: json!(self.bench.cluster.kept_secrets()),
             unrest: kube.chain(aws).collect(),
         }
     }
@@ -245,6 +250,7 @@ pub fn difference(seen: &Scene, wanted: &Scene) -> Vec<String> {
     let mut lines: Vec<String> = seen.unrest.iter().map(|write| format!("{}: unrest: {write}", seen.step)).collect();
     compare(&format!("{}: aws", seen.step), &seen.aws, &wanted.aws, &mut lines);
     compare(&format!("{}: kube", seen.step), &seen.kube, &wanted.kube, &mut lines);
+    compare(&format!("{}: secrets", seen.step), &seen.secrets, &wanted.secrets, &mut lines);
     lines
 }
 

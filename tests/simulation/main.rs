@@ -5,6 +5,7 @@
 mod bench;
 mod engine;
 mod faults;
+mod grants;
 mod kube;
 mod life;
 mod lives;

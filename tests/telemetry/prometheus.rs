@@ -156,6 +156,13 @@ async fn play(stage: &Stage) {
         made("later", json!({ "updateStrategy": { "type": "OnStop" } })),
         made("denied", json!({})),
     );
+    // A grant that waits for its machine.
+    let secrets = include_str!("../rbac/secrets.yaml").replace("NAMESPACE", &stage.namespace);
+    stage::apply(&stage.admin, &secrets).await;
+    let grants = stage.of(&stage::GRANT);
+    let on = json!({ "lightsailInstance": { "instanceRef": { "name": "web" }, "protocol": "ssh" }, "duration": "1h" });
+    grants.create("fix", on).await;
+    grants.until("fix", "waits", |grant| working(grant, "DependencyNotReady")).await;
     // A user, whom a change waits for.
     stage.aws.appstream("CreateStack", &json!({ "Name": "desk" })).unwrap();
     stage.sim("POST", "/associations", &json!({ "fleet": "busy", "stack": "desk" }));

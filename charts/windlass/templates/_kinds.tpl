@@ -8,5 +8,6 @@ verbs: what the operator does with it, where that is not the usual. beside: what
 - {kind: Stack, group: appstream.windlass.dev, plural: stacks, protected: true}
 - {kind: ImageBuilder, group: appstream.windlass.dev, plural: imagebuilders, protected: true}
 - {kind: Instance, group: lightsail.windlass.dev, plural: instances, protected: true, beside: {secrets: [get], configmaps: [get]}}
+- {kind: AccessGrant, group: access.windlass.dev, plural: accessgrants, beside: {secrets: [get, list, watch, create, update, delete]}}
 - {kind: Account, group: aws.windlass.dev, plural: accounts, cluster: true, verbs: [list, watch]}
 {{- end }}

@@ -84,9 +84,13 @@ impl Canned {
 
 impl HttpConnector for Canned {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let operation = request.uri().rsplit('/').next().unwrap().to_owned();
+        // The JSON protocol names the operation in a header.
+        let target = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
+        let json = target.is_some();
+        let operation = target.unwrap_or_else(|| request.uri().rsplit('/').next().unwrap()).to_owned();
         let body = request.body().bytes().unwrap();
         let input = match body {
+            body if json => Value::Text(String::from_utf8(body.to_vec()).unwrap()),
             [] => Value::Map(Vec::new()),
             // STS speaks the query protocol; its tests need no input.
             _ if operation.is_empty() => Value::Null,

@@ -49,7 +49,9 @@ pub(super) fn ours(operation: &'static str, class: Class, code: &str, message: &
 fn answered(service: Service, operation: &'static str, meta: &ErrorMetadata, raw: &HttpResponse) -> AwsError {
     let (message, status) = (meta.message().unwrap_or_default(), raw.status().as_u16());
     match service {
-        Service::AppStream | Service::Sts => classed(service, operation, meta.code(), message, status),
+        Service::AppStream | Service::GameLift | Service::Sts => {
+            classed(service, operation, meta.code(), message, status)
+        }
         Service::Lightsail => {
             let code = exception(meta, raw);
             classed(service, operation, code.as_deref(), message, status)
@@ -82,6 +84,10 @@ fn unreadable(service: Service, operation: &'static str, raw: &HttpResponse) -> 
         message: Option<String>,
     }
     let status = raw.status().as_u16();
+    // A success that was cut off: what is in it may be secret, and no part of it is any error's words.
+    if raw.status().is_success() {
+        return classed(service, operation, None, "", status);
+    }
     let envelope: Option<Envelope> = raw.body().bytes().and_then(|body| serde_json::from_slice(body).ok());
     match envelope {
         Some(Envelope { code: Some(code), message }) => {

@@ -130,6 +130,27 @@ impl Lightsail {
         Ok(InstanceState { began, instance, tags, static_ips, catalogue, operations, auto_snapshots })
     }
 
+    /// An instance by its name, by a read that began at or after `not_before`; the reads are those of the objects.
+    ///
+    /// # Errors
+    /// Those of the read.
+    pub(super) async fn instance(
+        &self,
+        scope: &Scope,
+        name: &str,
+        not_before: Timestamp,
+        urgency: Urgency,
+    ) -> Result<Option<Arc<InstanceFacts>>, AwsError> {
+        self.evict();
+        let source = self.source(scope, urgency);
+        Ok(self.instances.one(&Place::of(scope), name, not_before, urgency, &source).await?.value.clone())
+    }
+
+    /// The client and the way for a request that is this namespace's alone.
+    pub(super) fn own_way(&self, scope: &Scope, urgency: Urgency) -> (Client, Way) {
+        (self.client(scope, Session::Writes), self.way(scope, urgency))
+    }
+
     async fn write(&self, scope: &Scope, call: &InstanceCall, urgency: Urgency) -> Result<Reply, AwsError> {
         let place = Place::of(scope);
         let client = self.client(scope, Session::Writes);

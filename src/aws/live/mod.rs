@@ -1,5 +1,6 @@
 //! The real AWS, by AWS's own SDK: the only modules that name an `aws_sdk` crate.
 
+mod access;
 mod appstream;
 mod appstream_builders;
 mod appstream_list;
@@ -7,8 +8,10 @@ mod appstream_read;
 mod appstream_stacks;
 mod appstream_write;
 mod errors;
+mod gamelift;
 mod leave;
 mod lightsail;
+mod lightsail_access;
 mod lightsail_read;
 mod lightsail_translate;
 mod lightsail_write;
@@ -23,6 +26,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+pub use access::Access;
 pub use appstream::AppStream;
 pub use lightsail::Lightsail;
 pub(super) use request::Way;
@@ -41,6 +45,9 @@ pub(super) fn https_client() -> SharedHttpClient {
     })
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod access_tests;
 #[cfg(test)]
 mod builder_tests;
 #[cfg(test)]

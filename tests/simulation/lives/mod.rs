@@ -1,5 +1,6 @@
 //! What is lived: one story for each kind.
 
+mod access_grant;
 mod fleet;
 mod image_builder;
 mod instance;
@@ -14,4 +15,4 @@ pub fn all() -> impl Iterator<Item = &'static Story> {
 }
 
 /// Every life: one line for each kind.
-const ALL: [&Story; 4] = [&fleet::LIFE, &stack::LIFE, &image_builder::LIFE, &instance::LIFE];
+const ALL: [&Story; 5] = [&fleet::LIFE, &stack::LIFE, &image_builder::LIFE, &instance::LIFE, &access_grant::LIFE];

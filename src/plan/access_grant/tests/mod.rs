@@ -1,0 +1,7 @@
+//! The planner of a grant: tables over (time, target, Secret, Account).
+
+mod bed;
+mod ends;
+mod files;
+mod issues;
+mod refusals;
