@@ -12,7 +12,7 @@ BOTOCORE := simulator/tests/botocore
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: build ## Watch fleets live on a real API server and a simulated AWS (KEEP=1 leaves it running)
+demo: preflight-ssh build ## Watch fleets live on a real API server and a simulated AWS (KEEP=1 leaves it running)
 	$(TARGET)/debug/testbed demo
 
 test: preflight-tests control-plane .venv/.installed ## Run every test: Rust, then botocore and the aws CLI against the simulator

@@ -2,6 +2,7 @@
 //! come true within its bound ends the demo with an error.
 
 mod catalogue;
+mod grants;
 mod tell;
 
 use std::fs;
@@ -21,7 +22,7 @@ use tell::{
 };
 
 /// AWS takes 12 minutes to start a fleet and 5 to stop it; 120 times faster that is 6 and 2.5 seconds.
-const SIMULATOR: [&str; 2] = ["--speed", "120"];
+const SIMULATOR: [&str; 4] = ["--speed", "120", "--cert-ttl", grants::CERT_TTL];
 
 /// How often the operator looks by itself: beside an AWS that is 120 times faster, the usual minute would be two hours.
 const OPERATOR: [&str; 2] = ["--resync", "5s"];
@@ -86,10 +87,12 @@ async fn play_on(stage: &mut Stage, keep: bool, began: Instant) -> Result<()> {
     gentle_change(stage)?;
     careful_change(stage)?;
     scale(stage)?;
+    grants::log_in(stage)?;
     if keep {
         return stay(stage, &operator).await;
     }
     delete(stage, &examples)?;
+    grants::by_account(stage)?;
     no_violations(stage)?;
     ensure!(operator.daemon.is_running(), "the operator has ended on its own");
     let code = operator.daemon.stop();
@@ -284,7 +287,7 @@ fn scale(stage: &Stage) -> Result<()> {
 }
 
 fn delete(stage: &Stage, examples: &[Value]) -> Result<()> {
-    heading("6. Deletion waits for AWS: for the stack that uses the fleet, then until the fleet is gone");
+    heading("7. Deletion waits for AWS: for the stack that uses the fleet, then until the fleet is gone");
     let aws_name = aws_name(stage, FLEET)?;
     // Windows hold for what a deletion needs, too, and may be closed now.
     for example in examples {
@@ -339,7 +342,7 @@ fn delete(stage: &Stage, examples: &[Value]) -> Result<()> {
 }
 
 fn no_violations(stage: &Stage) -> Result<()> {
-    heading("7. What AWS says about the operator");
+    heading("9. What AWS says about the operator");
     let violations = stage.simulator.violations()?;
     let requests = stage.simulator.audit(0)?;
     let requests = requests.iter().filter(|entry| text(entry, "/access_key") == ACCESS_KEY).count();

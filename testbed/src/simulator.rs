@@ -178,6 +178,24 @@ impl Simulator {
         self.call(PERSON, "gamelift", &format!("GameLift.{operation}"), input)
     }
 
+    /// A GameLift fleet of somebody's, as the simulator's route takes it; answers its id.
+    ///
+    /// # Errors
+    /// It does not answer, or not as expected.
+    pub fn put_game_fleet(&self, seed: &Value) -> Result<String> {
+        let fleet = http::post(self.port, "/_sim/gamelift/fleets", seed)?;
+        Ok(fleet.get("id").and_then(Value::as_str).context("a fleet without an id")?.to_owned())
+    }
+
+    /// A compute of a GameLift fleet, as the simulator's route takes it; answers its name.
+    ///
+    /// # Errors
+    /// There is no such fleet, or it does not answer as expected.
+    pub fn put_compute(&self, fleet: &str, seed: &Value) -> Result<String> {
+        let compute = http::post(self.port, &format!("/_sim/gamelift/fleets/{fleet}/computes"), seed)?;
+        Ok(compute.get("name").and_then(Value::as_str).context("a compute without a name")?.to_owned())
+    }
+
     fn call(&self, access_key: &str, service: &str, target: &str, input: &Value) -> Result<Value> {
         // The simulator reads account and region from the signature's scope; it knows no secrets to check one with.
         let scope = format!("{access_key}/20260101/us-east-1/{service}/aws4_request");

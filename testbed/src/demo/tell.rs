@@ -72,10 +72,15 @@ pub fn watch(stage: &Stage, kind: &str, what: &str, mut so: impl FnMut() -> Resu
 }
 
 /// Waits until `so`, at most [`SCENE`].
-pub fn until(what: &str, mut so: impl FnMut() -> Result<bool>) -> Result<()> {
-    let end = Instant::now() + SCENE;
+pub fn until(what: &str, so: impl FnMut() -> Result<bool>) -> Result<()> {
+    until_within(SCENE, what, so)
+}
+
+/// Waits until `so`, at most that long.
+pub fn until_within(bound: Duration, what: &str, mut so: impl FnMut() -> Result<bool>) -> Result<()> {
+    let end = Instant::now() + bound;
     while !so()? {
-        ensure!(Instant::now() < end, "not in {SCENE:?}: {what}");
+        ensure!(Instant::now() < end, "not in {bound:?}: {what}");
         std::thread::sleep(Duration::from_millis(100));
     }
     Ok(())
