@@ -210,6 +210,8 @@ where
             let mut pause = pause;
             loop {
                 match events.next().await? {
+                    // A list begins, which is no answer yet: the failure goes on.
+                    Ok(event @ Event::Init) => return Some((event, (events, pause))),
                     Ok(event) => {
                         if !pause.is_zero() {
                             info!("the watch is back");

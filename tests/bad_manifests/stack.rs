@@ -183,7 +183,8 @@ fn status() -> Value {
         "internal": {
             "intent": {"name": "good", "at": at, "account": "123456789012", "region": "us-gov-west-1"}, "stateSince": at,
             "applied": {"tags": ["a", "b"], "fields": ["userSettings"], "fleet": "fleet"},
-            "rejected": {"generation": 1, "code": "InvalidParameterCombinationException", "message": "no", "change": "a=b"}
+            "rejected": {"generation": 1, "code": "InvalidParameterCombinationException", "message": "no", "change": "a=b"},
+            "refusedFleet": {"generation": 1, "code": "ResourceNotFoundException", "message": "no", "change": "a"}
         }
     })
 }

@@ -15,7 +15,9 @@ use testbed::{Sshd, SshdOptions};
 
 use crate::stage::Stage;
 
-use super::tell::{ask, aws_name, condition, find, heading, object, say, show, show_conditions, text, until, until_within};
+use super::tell::{
+    ask, aws_name, condition, find, heading, object, say, show, show_conditions, text, until, until_within,
+};
 
 /// The Instance of the examples that is logged in to.
 const INSTANCE: &str = "lsinstance/web";
@@ -55,7 +57,9 @@ pub fn log_in(stage: &Stage) -> Result<()> {
             principal: &text(&object(stage, INSTANCE)?, "/status/username"),
         },
     )?;
-    say("(on this machine) an sshd with the instance's host keys stands for the instance: it takes AWS's certificates alone");
+    say(
+        "(on this machine) an sshd with the instance's host keys stands for the instance: it takes AWS's certificates alone",
+    );
     let folder = stage.control_plane.folder().path();
     let first = files(stage, "fix-web", &folder.join("first"))?;
     let (done, said) = ssh(&sshd, &first, "fix-web")?;
@@ -64,7 +68,10 @@ pub fn log_in(stage: &Stage) -> Result<()> {
     let expires = |stage: &Stage| Ok::<_, anyhow::Error>(text(&object(stage, GRANT)?, "/status/credentialExpiresAt"));
     let before = expires(stage)?;
     until_within(Duration::from_secs(60), "the certificate is renewed", || Ok(expires(stage)? != before))?;
-    say(&format!("the certificate would have expired at {before}; it was renewed and now lives until {}", expires(stage)?));
+    say(&format!(
+        "the certificate would have expired at {before}; it was renewed and now lives until {}",
+        expires(stage)?
+    ));
     let second = files(stage, "fix-web", &folder.join("second"))?;
     let (done, said) = ssh(&sshd, &second, "fix-web")?;
     ensure!(done, "the login after the renewal failed: {said}\n{}", sshd.log());
@@ -131,12 +138,14 @@ pub fn by_account(stage: &Stage) -> Result<()> {
     until("the grant is refused", || Ok(condition(&refused()?, "Stalled").1 == "NotAllowed"))?;
     say(&format!("in the other namespace: {}", condition(&refused()?, "Stalled").2));
     let asked = stage.simulator.audit(0)?.split_off(before);
-    let asked: Vec<_> = asked.iter().filter(|entry| text(entry, "/operation").starts_with("GetInstanceAccess")).collect();
+    let asked: Vec<_> =
+        asked.iter().filter(|entry| text(entry, "/operation").starts_with("GetInstanceAccess")).collect();
     ensure!(asked.is_empty(), "AWS was asked for it: {asked:#?}");
     show(stage, &["delete", "namespace/elsewhere", "--wait=false"])?;
     show(stage, &["delete", "grant", "--all", "--all-namespaces"])?;
     until("no Secret is left", || {
-        let left = ask(stage, &["get", "secrets", "--selector=windlass.dev/grant-uid", "--all-namespaces", "--output=name"])?;
+        let left =
+            ask(stage, &["get", "secrets", "--selector=windlass.dev/grant-uid", "--all-namespaces", "--output=name"])?;
         Ok(!left.contains("secret/"))
     })?;
     show(stage, &["delete", "awsacct/games"])?;
