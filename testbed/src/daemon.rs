@@ -213,6 +213,21 @@ impl Drop for Daemon {
 /// When the system has no free port.
 #[must_use]
 pub fn free_port() -> u16 {
-    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    must(bound.context("bind a loopback port"), "find a free port").port()
+    /// How many this process has tried.
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    // Processes beside this one begin elsewhere.
+    let begin = std::process::id().wrapping_mul(PORTS_OF_A_PROCESS);
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let next = || {
+        let at = begin.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % u32::from(PORTS.end - PORTS.start);
+        PORTS.start + u16::try_from(at).unwrap_or_default()
+    };
+    let found = std::iter::repeat_with(next).take(PORTS.len()).find(free);
+    must(found.context("every port is taken"), "find a free port")
 }
+
+/// Below what Linux gives to outgoing connections (`ip_local_port_range` begins at 32768): one of those could take the port
+/// before it is listened on.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+/// How far apart the processes of a test run begin: each of them needs a few hundred.
+const PORTS_OF_A_PROCESS: u32 = 997;
