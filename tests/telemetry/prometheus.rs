@@ -66,7 +66,15 @@ fn promtool_takes_the_rules_and_each_alert_fires_when_it_should_and_not_before()
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_expression_of_dashboards_and_alerts_is_answered_by_a_prometheus_that_scrapes_the_operator() {
     program("prometheus");
-    let flags = ["--start=1s", "--stop=1s", "--scale=500ms", "--scale-in=500ms"];
+    let flags = [
+        "--start=1s",
+        "--stop=1s",
+        "--scale=500ms",
+        "--scale-in=500ms",
+        "--instance-start=1s",
+        "--address-lag=500ms",
+        "--host-key-lag=500ms",
+    ];
     let stage = Stage::new("figures", simulator(&flags).await).await;
     let operator = stage.operator().flag("--object-metrics").ready().await;
     let scraped = Prometheus::start(stage.control_plane.folder(), operator.port());
@@ -156,13 +164,21 @@ async fn play(stage: &Stage) {
         made("later", json!({ "updateStrategy": { "type": "OnStop" } })),
         made("denied", json!({})),
     );
-    // A grant that waits for its machine.
+    // A grant that waits for its machine, one that has its credentials, and one whose time is over.
     let secrets = include_str!("../rbac/secrets.yaml").replace("NAMESPACE", &stage.namespace);
     stage::apply(&stage.admin, &secrets).await;
     let grants = stage.of(&stage::GRANT);
-    let on = json!({ "lightsailInstance": { "instanceRef": { "name": "web" }, "protocol": "ssh" }, "duration": "1h" });
-    grants.create("fix", on).await;
+    let on = |name: &str| json!({ "lightsailInstance": { "instanceRef": { "name": name }, "protocol": "ssh" }, "duration": "1h" });
+    grants.create("fix", on("nowhere")).await;
     grants.until("fix", "waits", |grant| working(grant, "DependencyNotReady")).await;
+    let web = json!({ "availabilityZone": "us-east-1a", "blueprintId": "ubuntu_24_04", "bundleId": "nano_3_0" });
+    stage.of(&stage::INSTANCE).create("web", web).await;
+    grants.create("login", on("web")).await;
+    grants.until("login", "Ready", ready).await;
+    let mut over = on("web");
+    over["startsAt"] = json!("2026-01-01T00:00:00Z");
+    grants.create("over", over).await;
+    grants.until("over", "over", |grant| stage::condition(grant, "Ended").0 == "True").await;
     // A user, whom a change waits for.
     stage.aws.appstream("CreateStack", &json!({ "Name": "desk" })).unwrap();
     stage.sim("POST", "/associations", &json!({ "fleet": "busy", "stack": "desk" }));
