@@ -7,9 +7,6 @@ use testbed::simulator::ACCESS_KEY;
 
 use crate::stage::{Stage, repository, word};
 
-/// The policies of the kinds that the walk over all fields (`tests/walk`) goes over.
-pub const OF_WALKED: [&str; 4] = ["fleet", "stack", "imagebuilder", "instance"];
-
 /// What the walk over all fields (`tests/walk`) has no use for, and the lives of `tests/fleet_life.rs` have: it deletes nothing in AWS.
 pub const NOT_WALKED: [&str; 6] = [
     "appstream:DeleteFleet",
