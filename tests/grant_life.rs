@@ -9,7 +9,6 @@ mod stage;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -138,11 +137,10 @@ fn written(stage: &Stage, secret: &Value) -> PathBuf {
 
 /// `ssh -F ssh_config fix` in that folder, but for where the machine really is.
 fn log_in(sshd: &Sshd, files: &Path, address: &str) -> (bool, String) {
-    let mut command = Command::new("ssh");
-    command.current_dir(files).args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-F", "ssh_config"]);
-    let output = command.args(sshd.reach(address)).args(["fix", "echo hello from inside"]).output().unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+    let mut arguments = vec!["-F".to_owned(), "ssh_config".to_owned()];
+    arguments.extend(sshd.reach(address));
+    arguments.extend(["fix", "echo hello from inside"].map(str::to_owned));
+    testbed::ssh(files, &arguments).unwrap()
 }
 
 fn on_web(duration: &str, more: Value) -> Value {

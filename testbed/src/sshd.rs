@@ -87,12 +87,13 @@ impl Sshd {
     }
 }
 
-/// Runs the `ssh` client to its end with these arguments: whether it succeeded, and all that it printed.
+/// Runs the `ssh` client to its end in this folder with these arguments: whether it succeeded, and all that it printed.
 ///
 /// # Errors
 /// There is no ssh on this machine, or it took longer than half a minute.
-pub fn ssh(arguments: &[String]) -> Result<(bool, String)> {
+pub fn ssh(folder: &Path, arguments: &[String]) -> Result<(bool, String)> {
     let mut child = Command::new("ssh")
+        .current_dir(folder)
         .args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"])
         .args(arguments)
         .stdin(std::process::Stdio::null())

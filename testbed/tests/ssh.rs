@@ -127,7 +127,7 @@ fn log_in(sshd: &Sshd, files: &Path, address: &str) -> (bool, String) {
     }
     arguments.extend(sshd.reach(address));
     arguments.extend([address.to_owned(), "echo hello from inside".to_owned()]);
-    ssh(&arguments).unwrap()
+    ssh(files, &arguments).unwrap()
 }
 
 /// Waits until the machine's clock shows so many seconds since 1970.

@@ -3,7 +3,7 @@
 //! Nothing of the three access calls is ever formatted: the SDK's types and errors print keys, passwords and tokens.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_gamelift::Client;
@@ -18,7 +18,7 @@ use super::request::Way;
 use crate::api::access_grant::{GameLiftComputeTarget, GameLiftInstanceTarget, LightsailInstanceTarget};
 use crate::api::{AccessGrant, Arn};
 use crate::aws::accounts::{Accounts, Reach, ScopeError, Session};
-use crate::aws::batch::{Clock, Shared, age, lock, strictly};
+use crate::aws::batch::{Clock, Shared, strictly};
 use crate::aws::codes::Service;
 use crate::aws::gate::Urgency;
 use crate::aws::{Ask, AwsError, AwsPort, Reply, Stray};
@@ -30,8 +30,6 @@ use crate::plan::{Class, Scope};
 
 /// What nobody asked for during this time is forgotten: longer than the longest default interval, so that a renewal finds it.
 const UNUSED_AFTER: Duration = Duration::from_secs(3600);
-/// How often forgetting is thought of.
-const EVICT_EVERY: Duration = Duration::from_secs(600);
 /// How old a shared look at a target may be that was open before: the access call that follows has the last word on it.
 const RENEWAL: Duration = Duration::from_secs(60);
 /// The same for a machine of a GameLift fleet: of that nothing is needed again but where it is, which never changes, and no
@@ -46,7 +44,6 @@ pub struct Access {
     clients: Clients<Client>,
     fleets: Shared<(Place, String), Fleet>,
     machines: Shared<(Place, String, String), Option<Machine>>,
-    evicted: Mutex<Timestamp>,
 }
 
 /// When the looks at a target must have begun.
@@ -69,14 +66,12 @@ impl Access {
     /// A way that has seen nothing yet; Lightsail's reads are shared with its own objects.
     pub fn new(accounts: Arc<Accounts>, lightsail: Arc<Lightsail>) -> Self {
         let clock = strictly(accounts.clock());
-        let now = clock();
         Self {
             accounts,
             lightsail,
-            clients: Clients::default(),
+            clients: Clients::new(clock()),
             fleets: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
             machines: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
-            evicted: Mutex::new(now),
             clock,
         }
     }
@@ -206,14 +201,9 @@ impl Access {
 
     fn evict(&self) {
         let now = (self.clock)();
-        {
-            let mut evicted = lock(&self.evicted);
-            if age(*evicted, now) < EVICT_EVERY {
-                return;
-            }
-            *evicted = now;
+        if !self.clients.evict(now, UNUSED_AFTER) {
+            return;
         }
-        self.clients.evict(now, UNUSED_AFTER);
         self.fleets.evict();
         self.machines.evict();
     }

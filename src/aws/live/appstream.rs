@@ -31,8 +31,6 @@ use crate::plan::{Call, Class, Scope};
 
 /// What nobody asked for during this time is forgotten: three times the hourly look at tags.
 const UNUSED_AFTER: Duration = Duration::from_secs(3 * 3600);
-/// How often forgetting is thought of.
-const EVICT_EVERY: Duration = Duration::from_secs(600);
 /// How long an image's description is shared: images change by hand and by copying, which takes minutes.
 const IMAGE_LASTS: Duration = Duration::from_secs(60);
 
@@ -49,7 +47,6 @@ pub struct AppStream {
     pub(super) joined: Mutex<HashMap<(Place, AwsName), (Joined, Timestamp)>>,
     images: Shared<(Place, ImageRef), Option<ImageFacts>>,
     tags: Mutex<HashMap<(Place, Arn), RememberedTags>>,
-    evicted: Mutex<Timestamp>,
 }
 
 struct RememberedTags {
@@ -61,18 +58,16 @@ impl AppStream {
     /// A way that has seen nothing yet.
     pub fn new(accounts: Arc<Accounts>, leave: Arc<dyn Leave>) -> Self {
         let clock = strictly(accounts.clock());
-        let now = clock();
         Self {
             accounts,
             leave,
-            clients: Clients::default(),
+            clients: Clients::new(clock()),
             fleets: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
             stacks: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
             builders: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
             joined: Mutex::default(),
             images: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
             tags: Mutex::default(),
-            evicted: Mutex::new(now),
             clock,
         }
     }
@@ -284,14 +279,9 @@ impl AppStream {
 
     pub(super) fn evict(&self) {
         let now = (self.clock)();
-        {
-            let mut evicted = lock(&self.evicted);
-            if age(*evicted, now) < EVICT_EVERY {
-                return;
-            }
-            *evicted = now;
+        if !self.clients.evict(now, UNUSED_AFTER) {
+            return;
         }
-        self.clients.evict(now, UNUSED_AFTER);
         self.fleets.evict();
         self.stacks.evict();
         self.builders.evict();

@@ -1,7 +1,7 @@
 //! Lightsail as the engine sees it: what AWS says about an instance, and one write at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_lightsail::Client;
@@ -17,7 +17,7 @@ use super::request::Way;
 use crate::api::instance::AutoSnapshotsOnDelete;
 use crate::api::{Arn, Instance, LightsailName};
 use crate::aws::accounts::{Accounts, Reach, ScopeError, Session};
-use crate::aws::batch::{Clock, Shared, age, lock, strictly};
+use crate::aws::batch::{Clock, Shared, strictly};
 use crate::aws::codes::Service;
 use crate::aws::gate::Urgency;
 use crate::aws::listing::Listings;
@@ -32,8 +32,6 @@ use crate::plan::{Call, Class, Scope};
 
 /// What nobody asked for during this time is forgotten: three times the hour that a catalogue lasts.
 const UNUSED_AFTER: Duration = Duration::from_secs(3 * 3600);
-/// How often forgetting is thought of.
-const EVICT_EVERY: Duration = Duration::from_secs(600);
 
 /// The way to Lightsail for every account and Region.
 pub struct Lightsail {
@@ -44,22 +42,19 @@ pub struct Lightsail {
     instances: Listings<Place, InstanceFacts>,
     static_ips: Shared<Place, Arc<BTreeMap<String, StaticIpFacts>>>,
     catalogues: Shared<Place, Arc<Catalogue>>,
-    evicted: Mutex<Timestamp>,
 }
 
 impl Lightsail {
     /// A way that has seen nothing yet.
     pub fn new(accounts: Arc<Accounts>, leave: Arc<dyn Leave>) -> Self {
         let clock = strictly(accounts.clock());
-        let now = clock();
         Self {
             accounts,
             leave,
-            clients: Clients::default(),
+            clients: Clients::new(clock()),
             instances: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
             static_ips: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
             catalogues: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
-            evicted: Mutex::new(now),
             clock,
         }
     }
@@ -229,14 +224,9 @@ impl Lightsail {
 
     fn evict(&self) {
         let now = (self.clock)();
-        {
-            let mut evicted = lock(&self.evicted);
-            if age(*evicted, now) < EVICT_EVERY {
-                return;
-            }
-            *evicted = now;
+        if !self.clients.evict(now, UNUSED_AFTER) {
+            return;
         }
-        self.clients.evict(now, UNUSED_AFTER);
         self.instances.evict();
         self.static_ips.evict();
         self.catalogues.evict();

@@ -34,18 +34,21 @@ impl Place {
 /// The clients of one service: one for each place and session.
 pub(super) struct Clients<C> {
     all: Mutex<HashMap<Whose, (C, Timestamp)>>,
+    evicted: Mutex<Timestamp>,
 }
+
+/// How often forgetting is thought of.
+const EVICT_EVERY: Duration = Duration::from_secs(600);
 
 /// A place and, where it has one, the name of the session.
 type Whose = (Place, Option<Arc<str>>);
 
-impl<C> Default for Clients<C> {
-    fn default() -> Self {
-        Self { all: Mutex::default() }
-    }
-}
-
 impl<C: Clone> Clients<C> {
+    /// None yet.
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self { all: Mutex::default(), evicted: Mutex::new(now) }
+    }
+
     /// The client for a scope and session, made if there is none.
     pub(super) fn get(&self, scope: &Scope, session: Session, now: Timestamp, make: impl FnOnce() -> C) -> C {
         let namespace = match (&scope.identity, session) {
@@ -58,8 +61,17 @@ impl<C: Clone> Clients<C> {
         client.clone()
     }
 
-    /// Forgets what nobody used for this long.
-    pub(super) fn evict(&self, now: Timestamp, unused: Duration) {
+    /// Every ten minutes, forgets what nobody used for this long; answers whether it did, so that whoever holds more forgets
+    /// it too.
+    pub(super) fn evict(&self, now: Timestamp, unused: Duration) -> bool {
+        {
+            let mut evicted = lock(&self.evicted);
+            if age(*evicted, now) < EVICT_EVERY {
+                return false;
+            }
+            *evicted = now;
+        }
         lock(&self.all).retain(|_, (_, used)| age(*used, now) < unused);
+        true
     }
 }

@@ -4,10 +4,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
@@ -169,16 +168,13 @@ fn files(stage: &Stage, secret: &str, folder: &Path) -> Result<PathBuf> {
 fn ssh(sshd: &Sshd, folder: &Path, grant: &str) -> Result<(bool, String)> {
     let address = fs::read_to_string(folder.join("host")).context("read the host")?;
     say(&format!("$ ssh -F ssh_config {grant} echo logged in"));
-    let output = Command::new("ssh")
-        .current_dir(folder)
-        .args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-F", "ssh_config"])
-        .args(sshd.reach(address.trim()))
-        .args([grant, "echo", "logged", "in"])
-        .output();
-    let Ok(output) = output else { bail!("missing: ssh. Install it with: apt-get install openssh-client") };
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned();
+    let mut arguments = vec!["-F".to_owned(), "ssh_config".to_owned()];
+    arguments.extend(sshd.reach(address.trim()));
+    arguments.extend([grant, "echo", "logged", "in"].map(str::to_owned));
+    let (done, said) = testbed::ssh(folder, &arguments)?;
+    let said = said.trim().to_owned();
     say(&said);
-    Ok((output.status.success() && said.contains("logged in"), said))
+    Ok((done && said.contains("logged in"), said))
 }
 
 fn apply(stage: &Stage, manifest: &Value) -> Result<()> {
