@@ -2,7 +2,7 @@
 # All builds share one target folder and one feature set (--workspace), so that no crate is compiled twice.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-install e2e bench lint crds charts docs image control-plane build preflight preflight-tests
+.PHONY: help demo test test-install e2e bench lint crds charts docs image control-plane build preflight preflight-ssh preflight-tests
 
 # --locked in CI: a build must not change Cargo.lock there.
 CARGO_FLAGS ?=
@@ -16,7 +16,7 @@ demo: preflight-ssh build ## Watch fleets live on a real API server and a simula
 	$(TARGET)/debug/testbed demo
 
 test: preflight-tests control-plane .venv/.installed ## Run every test: Rust, then botocore and the aws CLI against the simulator
-	cargo test $(CARGO_FLAGS) --workspace
+	cargo test $(CARGO_FLAGS) --workspace --no-fail-fast
 	WINDLASS_SIMULATOR=$(abspath $(TARGET))/debug/windlass-simulator .venv/bin/pytest -q $(BOTOCORE)
 	.venv/bin/pytest -q deploy/argocd
 
@@ -69,8 +69,11 @@ build: preflight
 preflight:
 	@testbed/preflight.sh rust cc go
 
-preflight-tests:
-	@testbed/preflight.sh python prometheus ssh
+preflight-ssh:
+	@testbed/preflight.sh ssh
+
+preflight-tests: preflight-ssh
+	@testbed/preflight.sh python prometheus
 
 .venv/.installed: $(BOTOCORE)/requirements.txt deploy/argocd/requirements.txt
 	python3 -m venv .venv

@@ -98,15 +98,20 @@ async fn until_secret(stage: &Stage, name: &str, what: &str, so: impl Fn(&Value)
     }
 }
 
-/// How long after its end a grant's Secret was gone, in seconds.
+/// How long after its end a grant's Secret was gone, in seconds. Another grant may have taken the name since.
 async fn gone_after_the_end(stage: &Stage, grant: &str, name: &str) -> f64 {
-    let ends: Timestamp = word(&stage.of(&GRANT).object(grant).await, "/status/endsAt").parse().unwrap();
-    while secret(stage, name).await.is_some() {
+    let grant = stage.of(&GRANT).object(grant).await;
+    let ends: Timestamp = word(&grant, "/status/endsAt").parse().unwrap();
+    while secret(stage, name).await.is_some_and(|secret| is_of(&secret, &grant)) {
         let late = Timestamp::now().duration_since(ends).as_secs_f64();
         assert!(late < 60.0, "the Secret is there {late} s after the end");
         tokio::time::sleep(stage.poll).await;
     }
     Timestamp::now().duration_since(ends).as_secs_f64()
+}
+
+fn is_of(secret: &Value, grant: &Value) -> bool {
+    secret["metadata"]["labels"]["windlass.dev/grant-uid"] == grant["metadata"]["uid"]
 }
 
 async fn a_machine(stage: &Stage) {
@@ -180,7 +185,7 @@ async fn credentials_come_are_renewed_repaired_and_taken_away_and_are_nowhere_el
         .into()
     );
     assert_eq!(first["type"], "kubernetes.io/ssh-auth");
-    assert_eq!(first["metadata"]["labels"]["windlass.dev/grant-uid"], made["metadata"]["uid"]);
+    assert!(is_of(&first, &made), "{}", first["metadata"]);
     let owner = &first["metadata"]["ownerReferences"];
     assert_eq!((&owner[0]["uid"], &owner[0]["controller"]), (&made["metadata"]["uid"], &json!(true)));
     let machine = stage.of(&INSTANCE).in_aws("web").unwrap();
@@ -266,6 +271,9 @@ async fn credentials_come_are_renewed_repaired_and_taken_away_and_are_nowhere_el
     println!("the Secret was gone {late:.1} s after the end");
     assert!((0.0..5.0).contains(&late), "{late} s after the end");
     stage.kubectl(&["wait", "--for=condition=Ended", "grant/fix", "--timeout=10s"]).await;
+    // The name is free: who waited for it takes it.
+    let third = grants.object("third").await;
+    until_secret(&stage, "fix", "the third's", |secret| is_of(secret, &third)).await;
     // What was handed out is of no use either, as soon as it has expired.
     let last: Timestamp = word(&grants.object("fix").await, "/status/credentialExpiresAt").parse().unwrap();
     let left = last.duration_since(Timestamp::now()).as_secs_f64() + 1.0;
