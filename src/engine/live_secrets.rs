@@ -9,7 +9,6 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ObjectMeta, PostParams, Preconditions};
 use kube::core::PartialObjectMeta;
-use kube::core::response::StatusCause;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 
@@ -17,6 +16,7 @@ use crate::api::FIELD_MANAGER;
 use crate::plan::ownership::PREFIX;
 use crate::plan::secret::{GRANT_UID, SecretBody, SecretFacts, SecretRefusal, SecretVerb, SecretWrite};
 
+use super::events::namespace_goes;
 use super::port::{SecretError, SecretSight};
 
 /// The longest pause before a failed watch is begun again: how late the operator learns that it may see Secrets now.
@@ -99,14 +99,12 @@ fn refused(verb: SecretVerb, error: &kube::Error) -> SecretError {
     let kube::Error::Api(status) = error else {
         return SecretError::unavailable("no answer from the API server");
     };
-    let ends = |cause: &StatusCause| cause.reason == "NamespaceTerminating";
-    let ends = status.details.as_ref().is_some_and(|details| details.causes.iter().any(ends));
     let (why, message) = match (status.code, verb) {
         (409, SecretVerb::Create) if status.reason == "AlreadyExists" => (SecretRefusal::Taken, status.message.clone()),
         (409, _) | (404, SecretVerb::Replace | SecretVerb::Delete) => {
             (SecretRefusal::Conflict, "it changed meanwhile".into())
         }
-        (403, _) if ends => (SecretRefusal::Refused, "the namespace is being deleted".into()),
+        (403, _) if namespace_goes(status) => (SecretRefusal::Refused, "the namespace is being deleted".into()),
         (403, _) => (SecretRefusal::Denied, status.message.clone()),
         (429 | 500.., _) => (SecretRefusal::Unavailable, format!("the API server answered {}", status.code)),
         (code, _) => (SecretRefusal::Refused, format!("the API server answered {code} {}", status.reason)),
