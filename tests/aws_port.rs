@@ -238,6 +238,8 @@ async fn silence_and_half_answers_are_no_answer_and_refusals_keep_aws_words() {
         (FaultEffect::AppliedNoAnswer, Class::Unavailable, "NoConnection", true),
         (FaultEffect::AppliedServerError, Class::Unavailable, "InternalFailure", true),
         (FaultEffect::AppliedHalfAnswer, Class::Unavailable, "HTTP200", true),
+        (FaultEffect::AppliedGarbled, Class::Unavailable, "HTTP200", true),
+        (FaultEffect::AppliedAs { status: 503 }, Class::Unavailable, "HTTP503", true),
         (coded("LimitExceededException", 400), Class::QuotaExceeded, "LimitExceededException", false),
         (coded("ResourceNotAvailableException", 400), Class::Busy, "ResourceNotAvailableException", false),
         (coded("InvalidRoleException", 400), Class::Rejected, "InvalidRoleException", false),

@@ -276,7 +276,10 @@ async fn every_secret_that_was_handed_out_can_be_listed() {
     let secrets = world.secrets();
     let mut found: Vec<_> = secrets.iter().map(|one| (one.resource.as_str(), one.member.as_str())).collect();
     found.sort_unstable();
-    assert_eq!(found, [("mine", "privateKeyBase64"), ("pane", "ciphertext"), ("web", "privateKey")]);
+    assert_eq!(
+        found,
+        [("mine", "privateKeyBase64"), ("pane", "ciphertext"), ("web", "certKey"), ("web", "privateKey")]
+    );
     let key = secrets.iter().find(|one| one.member == "privateKey").unwrap();
     assert_eq!(Some(key.value.as_str()), details.private_key());
     assert!(key.canaries.len() > 20 && key.canaries.iter().all(|line| key.value.contains(line.as_str())));
