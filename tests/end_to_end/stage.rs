@@ -27,7 +27,7 @@ pub struct Which {
     pub kind: &'static str,
     pub plural: &'static str,
     /// What the simulator's admin route of all of them, and the list in its answer, are called.
-    in_aws: &'static str,
+    pub in_aws: &'static str,
     /// What comes before the name in its ARN; Lightsail's have no name.
     arn: &'static str,
 }
@@ -53,6 +53,10 @@ pub static INSTANCE: Which = Which {
 /// It has nothing in AWS.
 pub static GRANT: Which =
     Which { group: "access.windlass.dev", kind: "AccessGrant", plural: "accessgrants", in_aws: "", arn: "" };
+
+/// It has no namespace, and nothing in AWS.
+pub static ACCOUNT: Which =
+    Which { group: "aws.windlass.dev", kind: "Account", plural: "accounts", in_aws: "", arn: "" };
 
 /// The control plane of this test binary, with our definitions and roles and an audit log.
 pub async fn control_plane() -> &'static ControlPlane {
@@ -146,12 +150,28 @@ impl Stage {
 
     /// Runs kubectl as the administrator and returns what it prints.
     pub async fn kubectl(&self, arguments: &[&str]) -> String {
+        self.kubectl_with("KUBERC", "off", arguments).await
+    }
+
+    /// The same with a variable in its environment.
+    pub async fn kubectl_with(&self, name: &str, value: &str, arguments: &[&str]) -> String {
+        let (code, out) = self.run_kubectl(Some((name, value)), arguments).await;
+        assert_eq!(code, 0, "kubectl {arguments:?}: {out}");
+        out
+    }
+
+    /// Runs kubectl as the administrator: its exit code, and what it prints.
+    pub async fn kubectl_code(&self, arguments: &[&str]) -> (i32, String) {
+        self.run_kubectl(None, arguments).await
+    }
+
+    async fn run_kubectl(&self, variable: Option<(&str, &str)>, arguments: &[&str]) -> (i32, String) {
         let mut command = self.control_plane.kubectl(&self.kubeconfig);
-        command.args(arguments);
+        command.args(arguments).envs(variable);
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "kubectl {arguments:?}: {out}{err}");
-        out.into_owned()
+        let code = output.status.code().unwrap();
+        (code, if code == 0 { out.into_owned() } else { format!("{out}{err}") })
     }
 
     /// The token of the operator's ServiceAccount.
@@ -435,6 +455,12 @@ impl Operator {
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
+}
+
+/// Prints past the test harness, which keeps to itself what a test that passes prints.
+pub fn say(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Waits until it is so.
