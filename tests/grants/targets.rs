@@ -218,8 +218,7 @@ async fn gamelifts_machines_are_opened_until_they_are_gone() {
     let address = |fleet: &str, name: &str| {
         let shown = stage.sim("GET", &format!("/gamelift/fleets/{fleet}"), &Value::Null);
         let all = shown["computes"].as_array().unwrap();
-        let found = all.iter().find(|one| one["name"] == name).unwrap().clone();
-        found
+        all.iter().find(|one| one["name"] == name).unwrap().clone()
     };
 
     let made = until_secret(&stage, "linux", "there", |_| true).await;

@@ -253,14 +253,15 @@ fn what_aws_answers_to_a_start_is_shown_and_tried_again() {
 }
 
 #[test]
-fn what_may_pass_is_tried_for_a_minute_before_a_stopped_fleet_is_started_as_it_was() {
+fn what_may_pass_is_tried_for_some_minutes_before_a_stopped_fleet_is_started_as_it_was() {
     let since = at(super::bed::NOW);
     let bed = fleet().stopped().wanting(|spec| spec.settings.description = Some("x".into()));
     let Next::Send(call) = bed.pass().plan.next else { panic!() };
-    for class in [Class::AccessDenied, Class::QuotaExceeded, Class::NotFound, Class::Busy] {
+    let rows = [(Class::AccessDenied, 60), (Class::QuotaExceeded, 60), (Class::NotFound, 180), (Class::Busy, 180)];
+    for (class, seconds) in rows {
         let failing = |bed: Bed| bed.failing(Some(call.clone()), class, "Code", since);
-        assert_eq!(failing(bed.clone().after(59)).next(), "UpdateFleet");
-        let started = failing(bed.clone().after(60));
+        assert_eq!(failing(bed.clone().after(seconds - 1)).next(), "UpdateFleet");
+        let started = failing(bed.clone().after(seconds));
         assert_eq!(started.next(), "StartFleet");
         assert_eq!(started.pass().plan.status.internal.rejected.unwrap().code, "Code");
         let off = failing(bed.clone().wanting_off().after(3600));
