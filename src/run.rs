@@ -308,11 +308,16 @@ async fn until(mut told: watch::Receiver<bool>) {
 }
 
 /// Nobody watches effects, but in builds for tests: there `WINDLASS_HOLD_AT=number:before|answered` holds one for ever, so
-/// that a test can kill the process at it.
+/// that a test can kill the process at it, and `WINDLASS_PANIC_AT`, a list of such, panics at each, so that a test sees what
+/// is told then.
 fn stage() -> Stage {
     #[cfg(debug_assertions)]
-    if let Some(stage) = std::env::var("WINDLASS_HOLD_AT").ok().and_then(|at| Stage::holding(&at)) {
-        return stage;
+    {
+        let told = |name: &str| std::env::var(name).ok();
+        let held = told("WINDLASS_HOLD_AT").and_then(|at| Stage::holding(&at));
+        if let Some(stage) = held.or_else(|| told("WINDLASS_PANIC_AT").and_then(|at| Stage::panicking(&at))) {
+            return stage;
+        }
     }
     Stage::unwatched()
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             let late = || Err(ScopeError::Aws(AwsError::timeout("Describe", OBSERVE_DEADLINE)));
             Ok(self.before_its_end(object, read).await?.unwrap_or_else(late))
         };
-        Ok(match self.engine.parts().stage.play(|| "aws observe".into(), false, timed).await? {
+        Ok(match self.engine.parts().stage.play(|| observe(looks), false, timed).await? {
             Ok((scope, state)) => {
                 self.memory(|memory| {
                     if let Some(failure) = memory.read_failure.take() {
@@ -269,4 +270,9 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             wait
         })
     }
+}
+
+/// The name of a look: what it looks for beside what every look shows.
+fn observe(looks: &BTreeSet<impl Debug>) -> String {
+    looks.iter().fold("aws observe".to_owned(), |name, look| format!("{name} {look:?}"))
 }

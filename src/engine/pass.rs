@@ -13,7 +13,7 @@ use crate::api::{FINALIZER, PAUSED, RECONCILE_REQUESTED_AT};
 use crate::aws::AwsPort;
 use crate::aws::accounts::ScopeError;
 use crate::aws::gate::Urgency;
-use crate::plan::secret::{SecretFailure, SecretRefusal, SecretWrite};
+use crate::plan::secret::{SecretFailure, SecretRefusal, SecretSeen, SecretVerb, SecretWrite};
 use crate::plan::{Beside, Call, Face, Input, Kind, Neighbour, News, Next, Plan, Scope, Seen, Status};
 use crate::telemetry::labels::PassOutcome;
 
@@ -144,8 +144,17 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
     /// Plans, and looks at AWS for as long as the plan asks for it; then does what the plan says.
     async fn decide(&self, mut known: Known<K>) -> Result<Outcome, Outcome> {
         let mut plan = self.plan(&known);
+        let mut name_looked_at = false;
         for _ in 0..LOOKS {
             let Next::Look(looks) = plan.next else { break };
+            // Nobody asks AWS for what cannot be kept: the watch shows only Secrets with our label.
+            if !looks.is_empty()
+                && !std::mem::replace(&mut name_looked_at, true)
+                && self.name_is_taken(&mut known).await
+            {
+                plan = self.plan(&known);
+                continue;
+            }
             self.read_keys(&known.object, &looks, &mut known.beside.keys).await;
             let not_before = self.not_before(&looks);
             (known.scope, known.seen) = self.observe(&known.object, &looks, not_before).await?;
@@ -188,6 +197,16 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 Plan { status: plan.status.with_last_handled(requested), ..plan }
             }
         }
+    }
+
+    /// Whether there is a Secret of the name, which the watch does not show, where one is to be made.
+    async fn name_is_taken(&self, known: &mut Known<K>) -> bool {
+        let Some(name) = K::secret(&known.object).filter(|_| known.beside.secret == SecretSeen::Absent) else {
+            return false;
+        };
+        let Some(facts) = self.engine.find_secret(&self.id.namespace, &name).await else { return false };
+        known.beside.secret = SecretSeen::There(facts);
+        true
     }
 
     /// A routine look may share a read that is up to half its own interval old; nothing older than our last write, and what
@@ -281,6 +300,12 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 return Err(outcome);
             }
         };
+        // What AWS, or the API server, took long to answer must not come after the end.
+        let over = K::ends(&fresh).is_some_and(|at| at <= (self.engine.parts().clock)());
+        match write.verb() {
+            SecretVerb::Create | SecretVerb::Replace if over => return Err(Outcome::now(PassOutcome::Held)),
+            SecretVerb::Create | SecretVerb::Replace | SecretVerb::Delete => {}
+        }
         let namespace = &self.id.namespace;
         match self.engine.perform_secret(namespace, Some(&*fresh), &write).await {
             Ok(facts) => {

@@ -168,6 +168,26 @@ pub fn lasting<K: Kind>(failure: &Failure<K>) -> bool {
     elapsed(failure.since, failure.at) >= TEN_MINUTES
 }
 
+/// How long AWS may refuse what an object that is out of service waits for, before it goes back as it was: a passing refusal
+/// (rights that are not known everywhere yet) is over by then.
+const PASSING: Duration = Duration::from_secs(60);
+
+/// Whether a refusal is for good or has lasted, over more than one try, too long to keep a fleet or an instance down for it,
+/// or a stack without a fleet.
+pub fn hopeless<K: Kind>(failure: &Failure<K>) -> bool {
+    match failure.class {
+        Class::Rejected => true,
+        Class::QuotaExceeded
+        | Class::AccountPending
+        | Class::AccessDenied
+        | Class::NotFound
+        | Class::AlreadyExists
+        | Class::InUse
+        | Class::Busy => elapsed(failure.since, failure.at) >= PASSING,
+        Class::Throttled | Class::Unavailable | Class::NotSent => lasting(failure),
+    }
+}
+
 /// Whether a failure is of the generation that is carried out now: an older one says nothing of what was mended.
 pub fn of_now<K: Kind>(failure: &Failure<K>, input: &Input<'_, K>) -> bool {
     failure.generation == generation(input.object)

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::stage::{FLEET, IMAGE_BUILDER, INSTANCE, Operator, STACK, Stage, Which, ready, say, simulator, spec, until};
+use crate::stage::{
+    DELETED, FLEET, IMAGE_BUILDER, INSTANCE, Operator, STACK, Stage, Which, ready, say, simulator, spec, until,
+};
 
 /// An AWS in which objects are on their way for some seconds, so that the upgrade finds them there.
 const PACE: [&str; 6] =

@@ -144,6 +144,7 @@ impl Stage {
             cluster_wide: false,
             access_key: ACCESS_KEY.to_owned(),
             env: Vec::new(),
+            under: Vec::new(),
         }
     }
 
@@ -334,6 +335,7 @@ pub struct Recipe {
     cluster_wide: bool,
     access_key: String,
     env: Vec<(String, String)>,
+    under: Vec<String>,
 }
 
 impl Recipe {
@@ -364,10 +366,18 @@ impl Recipe {
         self
     }
 
+    /// Started by this program with these words, which becomes it.
+    pub fn under(mut self, words: &[&str]) -> Self {
+        self.under = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
     /// Starts it, and waits for nothing.
     pub fn start(mut self) -> Operator {
         let port = free_port();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        self.under.push(env!("CARGO_BIN_EXE_windlass").to_owned());
+        let mut command = Command::new(&self.under[0]);
+        command.args(&self.under[1..]);
         if !self.cluster_wide {
             self.flags.push(format!("--watch-namespace={}", self.stage.namespace));
         }
@@ -377,10 +387,12 @@ impl Recipe {
             .env("KUBECONFIG", &self.stage.operator_kubeconfig)
             .env("AWS_ENDPOINT_URL_APPSTREAM", self.stage.aws.url())
             .env("AWS_ENDPOINT_URL_LIGHTSAIL", self.stage.aws.url())
+            .env("AWS_ENDPOINT_URL_GAMELIFT", self.stage.aws.url())
             .env("AWS_ENDPOINT_URL_STS", self.stage.aws.url())
             .env("AWS_ACCESS_KEY_ID", self.access_key)
             .env("AWS_SECRET_ACCESS_KEY", SECRET)
             .env_remove("WINDLASS_HOLD_AT")
+            .env_remove("WINDLASS_PANIC_AT")
             .env_remove("RUST_LOG");
         for (name, value) in self.env {
             command.env(name, value);

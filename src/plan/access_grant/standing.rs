@@ -58,9 +58,6 @@ impl Standing {
     }
 }
 
-/// See [`Standing::Broken`].
-pub const EDITED: &str = "somebody has edited the Secret";
-
 /// How a Secret of ours stands, for the machine that is remembered and the face of its object.
 pub fn standing(facts: &SecretFacts, id: Option<&str>, face: Option<&Face>, now: Timestamp) -> Standing {
     let time = |key| facts.stamps.get(key).and_then(|text: &String| text.parse::<Timestamp>().ok());
@@ -70,7 +67,7 @@ pub fn standing(facts: &SecretFacts, id: Option<&str>, face: Option<&Face>, now:
     let moved = shown(face).is_some() && stamped(ADDRESS) != shown(face);
     match (facts.deleting, facts.edited, facts.owned, expired, another, moved, time(RENEW_AT)) {
         (true, ..) => Standing::Broken("somebody is deleting the Secret"),
-        (_, true, ..) => Standing::Broken(EDITED),
+        (_, true, ..) => Standing::Broken("somebody has edited the Secret"),
         (_, _, false, ..) => Standing::Broken("the Secret has lost its owner"),
         (_, _, _, true, ..) => Standing::Broken("the credentials have expired"),
         (_, _, _, _, true, ..) => Standing::Broken("the credentials are for another machine"),
