@@ -2,7 +2,7 @@
 # All builds share one target folder and one feature set (--workspace), so that no crate is compiled twice.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-install e2e bench lint crds charts docs image control-plane build preflight preflight-ssh preflight-tests
+.PHONY: help demo test test-install test-gitops e2e bench lint crds charts docs image control-plane build preflight preflight-ssh preflight-tests
 
 # --locked in CI: a build must not change Cargo.lock there.
 CARGO_FLAGS ?=
@@ -27,6 +27,9 @@ test: preflight-tests control-plane .venv/.installed ## Run every test: Rust, th
 
 test-install: build control-plane ## Install the charts with Helm 3 and 4 on a real API server (builds Helm at first: about 4 minutes)
 	cargo test $(CARGO_FLAGS) --workspace --test install -- --ignored --test-threads=3
+
+test-gitops: build control-plane ## Have Flux's own controllers reconcile examples/ from Git (builds Flux at first: about 15 minutes; not in CI)
+	cargo test $(CARGO_FLAGS) --workspace --test gitops -- --ignored
 
 e2e: build ## Play on the real nodes of KUBECONFIG: install, fail over, upgrade, uninstall (its settings: tests/e2e/run)
 	tests/e2e/run
