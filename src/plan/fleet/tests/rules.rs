@@ -219,6 +219,20 @@ fn errors_of_a_starting_fleet_stall_after_ten_minutes_of_the_same_and_an_edit_st
 }
 
 #[test]
+fn a_fleet_that_aws_stops_after_a_start_for_its_errors_is_started_again_five_minutes_later() {
+    let mut bed = fleet().stopped();
+    bed.facts().errors = vec![FleetError { code: "SUBNET_NOT_FOUND".into(), message: "gone".into() }];
+    assert_eq!(shown(&bed), is("StartFleet", "Reconciling", "FleetErrors"), "nobody has tried yet");
+    let Next::Send(call) = bed.pass().plan.next else { panic!() };
+    bed.answered(&call);
+    let bed = bed.after(90);
+    assert_eq!(shown(&bed), is("Wait", "Reconciling", "FleetErrors"));
+    let fixed = bed.clone().wanting(|spec| spec.settings.description = Some("x".into()));
+    assert_eq!(fixed.next(), "UpdateFleet");
+    assert_eq!(shown(&bed.after(210)), is("StartFleet", "Reconciling", "FleetErrors"));
+}
+
+#[test]
 fn errors_of_a_running_fleet_count_only_where_nobody_can_use_it() {
     let mut bed = fleet();
     bed.facts().errors = vec![FleetError { code: "X".into(), message: "y".into() }];
