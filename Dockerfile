@@ -15,6 +15,7 @@ RUN mkdir -p src benches simulator/src testbed/src \
     && cargo build --release --locked --package windlass --bin windlass \
     && rm -rf src target/release/windlass target/release/deps/*windlass-* target/release/.fingerprint/windlass-*
 
+COPY build.rs build.rs
 COPY src src
 RUN cargo build --release --locked --package windlass --bin windlass
 
