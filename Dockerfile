@@ -5,7 +5,7 @@
 FROM docker.io/library/rust:1.95-slim-bookworm AS build
 WORKDIR /windlass
 
-# The dependencies are a layer of their own: it is built again only when a manifest changes, and takes nearly all the time.
+# The dependencies are a layer of their own: it is built again only when a manifest changes, and takes most of the time.
 COPY Cargo.toml Cargo.lock ./
 COPY simulator/Cargo.toml simulator/Cargo.toml
 COPY testbed/Cargo.toml testbed/Cargo.toml
