@@ -15,6 +15,7 @@ RUN mkdir -p src benches simulator/src testbed/src \
     && cargo build --release --locked --package windlass --bin windlass \
     && rm -rf src target/release/windlass target/release/deps/*windlass-* target/release/.fingerprint/windlass-*
 
+COPY build.rs build.rs
 COPY src src
 RUN cargo build --release --locked --package windlass --bin windlass
 
@@ -22,7 +23,7 @@ FROM gcr.io/distroless/cc-debian12:nonroot
 ARG VERSION=0.0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="windlass" \
-      org.opencontainers.image.description="A Kubernetes operator for AWS AppStream 2.0 and Lightsail" \
+      org.opencontainers.image.description="A Kubernetes operator for AWS AppStream 2.0, Lightsail and short-lived access grants" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.source="https://github.com/windlass-dev/windlass" \
       org.opencontainers.image.documentation="https://github.com/windlass-dev/windlass/blob/main/docs/install.md" \

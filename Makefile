@@ -34,7 +34,7 @@ test-gitops: build control-plane ## Have Flux's own controllers reconcile exampl
 e2e: build ## Play on the real nodes of KUBECONFIG: install, fail over, upgrade, uninstall (its settings: tests/e2e/run)
 	tests/e2e/run
 
-bench: preflight ## Measure the release build: prints one table (BENCH_N=2000 adds a size, BENCH_WRITE=1 writes docs/performance.md)
+bench: preflight ## Measure the release build: prints its tables (BENCH_N=2000 adds a size, BENCH_WRITE=1 writes docs/performance.md)
 	cargo build $(CARGO_FLAGS) --workspace --bins --release
 	cargo bench $(CARGO_FLAGS) --workspace --bench plan
 	$(TARGET)/release/testbed bench

@@ -320,8 +320,9 @@ async fn a_label_that_is_taken_off_a_namespace_ends_its_writes_and_not_the_reads
     let selector = json!({ "namespaces": { "selector": { "matchLabels": { "team": "x" } } } });
     let bench = Bench::new(&[]);
     let labelled = |names: &[&str]| {
-        let labels = Labels::from([("team".to_owned(), "x".to_owned())]);
-        let all = names.iter().map(|name| ((*name).to_owned(), labels.clone())).collect();
+        let label = |name| names.contains(&name).then(|| ("team".to_owned(), "x".to_owned()));
+        let all = ["team-a", "team-b"].map(|name| (name.to_owned(), label(name).into_iter().collect::<Labels>()));
+        let all = all.into_iter().collect();
         Book { namespaces: Some(Arc::new(all)), ..of(&[("team", team(selector.clone()))]) }
     };
     bench.book.write(labelled(&["team-a", "team-b"]));

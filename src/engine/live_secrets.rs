@@ -7,7 +7,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, OwnerReference};
 use kube::api::{DeleteParams, ObjectMeta, PostParams, Preconditions};
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::FIELD_MANAGER;
 use crate::plan::ownership::PREFIX;
-use crate::plan::secret::{GRANT_UID, SecretBody, SecretFacts, SecretRefusal, SecretVerb, SecretWrite};
+use crate::plan::secret::{GRANT_UID, KEEPERS, SecretBody, SecretFacts, SecretRefusal, SecretVerb, SecretWrite};
 
 use super::events::namespace_goes;
 use super::port::{SecretError, SecretSight};
@@ -106,8 +106,11 @@ pub(super) async fn find(api: &Api<Secret>, name: &str) -> Result<Option<SecretF
 
 /// What a Secret's metadata says.
 fn facts(metadata: &ObjectMeta) -> SecretFacts {
-    let of = metadata.labels.as_ref().and_then(|labels| labels.get(GRANT_UID)).cloned().unwrap_or_default();
     let owners = metadata.owner_references.as_deref().unwrap_or_default();
+    let label = metadata.labels.as_ref().and_then(|labels| labels.get(GRANT_UID));
+    // Somebody may have taken the label off, which the watch goes by: what a grant controls is that grant's.
+    let grant = owners.iter().find(|owner| owner.controller == Some(true) && is_grant(owner)).map(|owner| &owner.uid);
+    let of = label.or(grant).cloned().unwrap_or_default();
     let by_others =
         metadata.managed_fields.iter().flatten().filter(|entry| entry.manager.as_deref() != Some(FIELD_MANAGER));
     // Tools may label and annotate a Secret; its content is ours.
@@ -120,11 +123,16 @@ fn facts(metadata: &ObjectMeta) -> SecretFacts {
         uid: metadata.uid.clone().unwrap_or_default(),
         version: metadata.resource_version.clone().unwrap_or_default(),
         deleting: metadata.deletion_timestamp.is_some(),
-        edited: by_others.filter_map(|entry| entry.fields_v1.as_ref()).any(|fields| content(&fields.0)),
+        edited: label.is_none()
+            || by_others.filter_map(|entry| entry.fields_v1.as_ref()).any(|fields| content(&fields.0)),
         stamps: (metadata.annotations.iter().flatten())
             .filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?.to_owned(), value.clone())))
             .collect(),
     }
+}
+
+fn is_grant(owner: &OwnerReference) -> bool {
+    owner.api_version.split('/').next() == Some(KEEPERS)
 }
 
 /// What a refusal means. The API server's words are told only where they cannot quote the Secret.

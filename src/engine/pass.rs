@@ -127,22 +127,34 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
     /// AWS is left alone for so long; what is to be done at the API server alone, such as the end of a Secret, or what an
     /// Account has stopped to allow, is not put off.
     async fn keep_while_aws_rests(&self, mut known: Known<K>, left: Duration) -> Result<Outcome, Outcome> {
-        if let Plan { next: Next::Keep(write), status, news } = self.plan(&known) {
-            return self.keep_secret(known, *write, status, news).await;
+        self.look_by_name(&mut known).await;
+        if let Some(plan) = without_aws(self.plan(&known)) {
+            return self.act(known, plan).await;
         }
         match self.before_its_end(&known.object, self.engine.parts().aws.scope(&known.object)).await? {
             Some(Ok(scope)) => known.scope = Some(scope),
             Some(Err(ScopeError::NotAllowed(refusal))) => known.seen = Seen::NotAllowed(refusal.to_string()),
             Some(Err(ScopeError::Aws(_))) | None => {}
         }
-        match self.plan(&known) {
-            Plan { next: Next::Keep(write), status, news } => self.keep_secret(known, *write, status, news).await,
-            Plan { .. } => Err(Outcome::after(PassOutcome::Held, left)),
+        match without_aws(self.plan(&known)) {
+            Some(plan) => self.act(known, plan).await,
+            None => Err(Outcome::after(PassOutcome::Held, left)),
+        }
+    }
+
+    /// Whoever says that a Secret is gone, and had said that it was there, has looked for it by its name: the watch shows only
+    /// what has our label.
+    async fn look_by_name(&self, known: &mut Known<K>) {
+        let leaves =
+            known.object.meta().deletion_timestamp.is_some() || K::ends(&known.object).is_some_and(|at| at <= self.now);
+        if leaves && K::shows_secret(&known.object) {
+            self.name_is_taken(known).await;
         }
     }
 
     /// Plans, and looks at AWS for as long as the plan asks for it; then does what the plan says.
     async fn decide(&self, mut known: Known<K>) -> Result<Outcome, Outcome> {
+        self.look_by_name(&mut known).await;
         let mut plan = self.plan(&known);
         let mut name_looked_at = false;
         for _ in 0..LOOKS {
@@ -161,6 +173,11 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             known.told = (self.engine.parts().clock)();
             plan = self.plan(&known);
         }
+        self.act(known, plan).await
+    }
+
+    /// Does what the plan says.
+    async fn act(&self, known: Known<K>, plan: Plan<K>) -> Result<Outcome, Outcome> {
         let Plan { next, status, news } = plan;
         match next {
             Next::Send(call) => self.carry_out(known, call, status, news).await,
@@ -267,7 +284,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
     /// anything is sent; otherwise the object is read again.
     async fn still_so(&self, known: &Known<K>, status: K::Status) -> Result<Arc<K::Object>, Outcome> {
         let stamped =
-            known.object.status().is_some_and(|s| s.same_stamps(&status)) || !differs(&*known.object, &status);
+            known.object.status().is_some_and(|s| s.same_stamps(&status) && s.last_handled() == status.last_handled())
+                || !differs(&*known.object, &status);
         let fresh = match stamped {
             true => self.read_again().await?,
             false => self.report(&known.object, status).await?,
@@ -437,6 +455,14 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
 
     pub(super) fn memory<T>(&self, change: impl FnOnce(&mut Memory<K>) -> T) -> T {
         self.engine.with_memory(self.id, self.uid.as_deref(), change)
+    }
+}
+
+/// The plan, if AWS is not needed for it.
+fn without_aws<K: Kind>(plan: Plan<K>) -> Option<Plan<K>> {
+    match plan.next {
+        Next::Look(_) | Next::Send(_) => None,
+        Next::Keep(_) | Next::Wait(_) | Next::Settled(_) | Next::Release => Some(plan),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `testbed bench`: what the operator costs with many objects, on a real API server and a simulated AWS.
 
+mod grants;
 mod load;
 mod process;
 mod subject;
@@ -9,24 +10,38 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum;
 use serde_json::Value;
 use testbed::Options;
 
 use crate::simulator::Simulator;
 use crate::stage::{Operator, Stage, program};
 use load::Load;
-pub use subject::Subject;
+use subject::Subject;
 use table::Measured;
+
+/// A table to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Table {
+    /// AppStream fleets.
+    Fleet,
+    /// Lightsail instances.
+    Instance,
+    /// Live grants, of the largest size alone.
+    Grant,
+}
 
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The kinds, one table each.
-    pub subjects: Vec<Subject>,
+    /// The tables, in this order.
+    pub tables: Vec<Table>,
     /// Numbers of objects, in the order of the table.
     pub sizes: Vec<usize>,
     /// The operator's `--resync`.
     pub resync: Duration,
+    /// How long a certificate of the simulated AWS is valid.
+    pub cert_ttl: Duration,
     /// Whether `docs/performance.md` is written.
     pub write: bool,
 }
@@ -49,19 +64,15 @@ const EDITS: usize = 40;
 /// Between two edits: they are to meet an operator that has finished the one before.
 const BETWEEN_EDITS: Duration = Duration::from_millis(100);
 
-/// Measures every size and prints one Markdown table.
+/// Measures and prints one Markdown table after the other.
 pub async fn measure(settings: &Settings) -> Result<()> {
-    let binary = std::fs::metadata(program("windlass")?).context("look at the operator's binary")?.len();
     let mut tables = Vec::new();
-    for &subject in &settings.subjects {
-        let mut all = Vec::new();
-        for &size in &settings.sizes {
-            let stage =
-                Stage::start(Options { audit_log: true, ..Options::default() }, SIMULATOR.as_flattened()).await?;
-            let measured = measure_size(&stage, subject, size, settings).await;
-            all.push(measured.with_context(|| format!("N = {size}; logs will be in {}", stage.keep_logs().display()))?);
-        }
-        let text = table::markdown(subject, &all, binary, settings.resync);
+    for table in &settings.tables {
+        let text = match table {
+            Table::Fleet => measure_sizes(Subject::Fleet, settings).await?,
+            Table::Instance => measure_sizes(Subject::Instance, settings).await?,
+            Table::Grant => grants::measure(settings).await?,
+        };
         println!("{text}");
         tables.push(text);
     }
@@ -71,9 +82,22 @@ pub async fn measure(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
+/// The table of objects that are settled, and edited.
+async fn measure_sizes(subject: Subject, settings: &Settings) -> Result<String> {
+    let binary = std::fs::metadata(program("windlass")?).context("look at the operator's binary")?.len();
+    let mut all = Vec::new();
+    for &size in &settings.sizes {
+        let stage = Stage::start(Options { audit_log: true, ..Options::default() }, SIMULATOR.as_flattened()).await?;
+        let measured = measure_size(&stage, subject, size, settings).await;
+        all.push(measured.with_context(|| format!("N = {size}; logs will be in {}", stage.keep_logs().display()))?);
+    }
+    Ok(table::markdown(subject, &all, binary, settings.resync))
+}
+
 async fn measure_size(stage: &Stage, subject: Subject, size: usize, settings: &Settings) -> Result<Measured> {
     let namespace = stage.control_plane.namespace("bench").await;
-    let load = Load::new(stage.control_plane.admin_client().await, &namespace, subject);
+    let client = stage.control_plane.admin_client().await;
+    let load = Load::new(client, &namespace, subject.resource(), subject.spec());
     let resync = format!("{}s", settings.resync.as_secs());
 
     say(size, "cold start");
@@ -107,7 +131,7 @@ async fn measure_size(stage: &Stage, subject: Subject, size: usize, settings: &S
     let aws_calls = requests(&stage.simulator)? - aws_before;
     let aws_writes = aws_writes(&stage.simulator)? - writes_before;
     let kubernetes = load::kubernetes_writes(&stage.control_plane.audit_log())?;
-    let kubernetes_writes = load::without_leases(&kubernetes) - load::without_leases(&kubernetes_before);
+    let kubernetes_writes = kubernetes.len() - kubernetes_before.len();
     let rss_mib = process::resident_mib(pid)?;
 
     say(size, "edits while idle");
@@ -155,7 +179,7 @@ async fn edits(stage: &Stage, load: &Load, subject: Subject, size: usize, word: 
     // Spread over all objects, each at most once.
     let step = (size / EDITS).max(1);
     for number in (0..size).step_by(step).take(EDITS) {
-        sent.insert(Load::name(number), load.edit(number, word).await?);
+        sent.insert(Load::name(number), load.edit(number, &subject.edit(word)).await?);
         tokio::time::sleep(BETWEEN_EDITS).await;
     }
     let end = Instant::now() + Duration::from_secs(60);

@@ -1,6 +1,7 @@
 //! `testbed`: the control plane's programs, the demo and the benchmark.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use testbed::{http, simulator};
@@ -23,9 +24,9 @@ enum Testbed {
     },
     /// Measure the operator with many objects and print one table for each kind. Wants a release build.
     Bench {
-        /// The kinds to measure.
-        #[arg(long, value_delimiter = ',', value_enum, default_value = "fleet,instance")]
-        kinds: Vec<bench::Subject>,
+        /// The kinds to measure; grants only with the largest number of them.
+        #[arg(long, value_delimiter = ',', value_enum, default_value = "fleet,instance,grant")]
+        kinds: Vec<bench::Table>,
         /// Numbers of objects.
         #[arg(long, value_delimiter = ',', default_value = "100,500,1000")]
         sizes: Vec<usize>,
@@ -35,6 +36,9 @@ enum Testbed {
         /// The operator's resync interval in seconds; the goals are for 60.
         #[arg(long, env = "BENCH_RESYNC", default_value_t = 60)]
         resync: u64,
+        /// How long a certificate of the simulated AWS is valid, in minutes; AWS's own are valid for ten.
+        #[arg(long, env = "BENCH_CERT_MINUTES", default_value_t = 10)]
+        cert_minutes: u64,
         /// Write docs/performance.md (`BENCH_WRITE=1`).
         #[arg(long, env = "BENCH_WRITE", value_parser = clap::builder::BoolishValueParser::new(), num_args = 0..=1,
               default_value = "false", default_missing_value = "true")]
@@ -47,10 +51,11 @@ async fn main() -> ExitCode {
     let done = match Testbed::parse() {
         Testbed::ControlPlane => control_plane(),
         Testbed::Demo { keep } => demo::play(keep).await,
-        Testbed::Bench { kinds: subjects, mut sizes, more, resync, write } => {
+        Testbed::Bench { kinds: tables, mut sizes, more, resync, cert_minutes, write } => {
             sizes.extend(more);
-            let resync = std::time::Duration::from_secs(resync);
-            bench::measure(&bench::Settings { subjects, sizes, resync, write }).await
+            let resync = Duration::from_secs(resync);
+            let cert_ttl = Duration::from_secs(60 * cert_minutes);
+            bench::measure(&bench::Settings { tables, sizes, resync, cert_ttl, write }).await
         }
     };
     match done {

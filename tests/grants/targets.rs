@@ -14,8 +14,8 @@ const FAST: [&str; 6] = [
     "--instance-start=1s",
     "--address-lag=200ms",
     "--host-key-lag=200ms",
-    // Long enough for a look at an empty one.
-    "--windows-password=8s",
+    // Long enough for a look at an empty one, on a busy machine.
+    "--windows-password=15s",
     "--access-keys=2",
     "--seed=3",
 ];
@@ -62,11 +62,6 @@ async fn a_windows_machine_is_opened_with_its_password_however_aws_gives_it() {
     let grants = stage.of(&GRANT);
     let operator = stage.operator().ready().await;
     windows_with_a_key(&stage, "own", "mine").await;
-    stage.sim(
-        "POST",
-        "/instances",
-        &json!({ "name": "desk", "blueprint": "windows_server_2022", "bundle": "medium_win_3_0" }),
-    );
     let other = stage.aws.lightsail("CreateKeyPair", &json!({ "keyPairName": "other" })).unwrap();
     let other = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "other" },
@@ -81,11 +76,13 @@ async fn a_windows_machine_is_opened_with_its_password_however_aws_gives_it() {
         ("sealed", "own", json!({})),
         ("wrong", "own", json!({ "decryptionKeyRef": { "name": "other" } })),
         ("no-key", "own", key("mine", "none.pem")),
-        ("clear", "desk", json!({})),
     ];
     for (name, machine, more) in rows {
         grants.create(name, lightsail(machine, "rdp", more)).await;
     }
+    let desk = json!({ "name": "desk", "blueprint": "windows_server_2022", "bundle": "medium_win_3_0" });
+    stage.sim("POST", "/instances", &desk);
+    grants.create("clear", lightsail("desk", "rdp", json!({}))).await;
     grants.create("by-ssh", lightsail("desk", "ssh", json!({}))).await;
     // For a quarter of an hour AWS may not have the password: that is no error.
     let waits = grants.until("clear", "waits", |grant| working(grant, "PasswordNotReady")).await;
@@ -221,8 +218,7 @@ async fn gamelifts_machines_are_opened_until_they_are_gone() {
     let address = |fleet: &str, name: &str| {
         let shown = stage.sim("GET", &format!("/gamelift/fleets/{fleet}"), &Value::Null);
         let all = shown["computes"].as_array().unwrap();
-        let found = all.iter().find(|one| one["name"] == name).unwrap().clone();
-        found
+        all.iter().find(|one| one["name"] == name).unwrap().clone()
     };
 
     let made = until_secret(&stage, "linux", "there", |_| true).await;

@@ -32,6 +32,8 @@ const LONG: Duration = Duration::from_secs(30);
 const REFUSED: Duration = Duration::from_secs(300);
 /// The same where a RoleBinding mends it, which nothing tells us of.
 const DENIED: Duration = Duration::from_secs(60);
+/// How often a machine is looked at that no object stands for any more.
+const LOST: Duration = Duration::from_secs(60);
 /// How far apart credentials are asked for that were spoilt.
 const APART: Duration = Duration::from_secs(5);
 /// How far apart AWS must say twice that a machine is not there.
@@ -171,10 +173,21 @@ impl<'a> Pass<'a> {
         Some(self.input.beside.objects.get(&neighbour).and_then(Option::as_ref))
     }
 
+    /// Whether the object of the machine is not there for it any more, so that nobody tells when the machine goes.
+    fn lost_its_object(&self) -> bool {
+        let known = self.internal.target.as_ref().and_then(|target| target.id.as_deref());
+        match self.face() {
+            None => false,
+            Some(None) => true,
+            Some(Some(face)) => face.deleting || face.arn.as_ref().map(Arn::as_str) != known,
+        }
+    }
+
     fn standing(&self, facts: Option<&SecretFacts>) -> Standing {
         let id = self.internal.target.as_ref().and_then(|target| target.id.as_deref());
         let Some(facts) = facts else { return Standing::None };
-        standing::standing(facts, id, self.face().flatten(), self.input.now)
+        let interval = term::interval(self.input.object);
+        standing::standing(facts, id, self.face().flatten(), interval, self.input.now)
     }
 
     /// It lasts, and its Secret is there or may be made.
@@ -188,7 +201,7 @@ impl<'a> Pass<'a> {
             return self.wait(Verdict::Working(Waiting::Issuing, ISSUING.into()), Duration::from_millis(10));
         }
         if let Some(scope) = input.scope {
-            if let Err(text) = judge::may_ask(input.object, scope) {
+            if let Err(text) = judge::may_ask(input.object, &scope.allow) {
                 return self.refuse(facts, Stall::NotAllowed, text);
             }
             if let Some(text) = judge::moved(input.object, scope) {
@@ -206,6 +219,18 @@ impl<'a> Pass<'a> {
             (Seen::Found(state), Some(scope)) => (scope, state),
         };
         match self.standing(facts) {
+            Standing::Good(renew) if self.lost_its_object() => match &state.target {
+                None => self.look([GrantLook::Target].into()),
+                Some(TargetSeen::There(target))
+                    if judge::still(input.object, self.internal.target.as_ref(), target) =>
+                {
+                    let soon = input.now.checked_add(LOST).unwrap_or(end);
+                    self.ready(facts, renew.min(end).min(soon))
+                }
+                Some(TargetSeen::There(_) | TargetSeen::Absent(_) | TargetSeen::NoAccess(_)) => {
+                    self.issue(scope, state, facts, end)
+                }
+            },
             Standing::Good(renew) => self.ready(facts, renew.min(end)),
             Standing::Broken(why) => match facts.map(|facts| standing::age(facts, input.now)) {
                 // Whoever is at it again and again does not make us ask AWS each time.
@@ -274,11 +299,12 @@ impl<'a> Pass<'a> {
                 return self.refuse(facts, Stall::NotAllowed, text);
             }
             let name = self.internal.target.as_ref().and_then(|target| target.name.clone());
-            self.internal.target = Some(judge::stamp(name, target));
+            self.internal.target = Some(judge::stamp(name, target, scope));
             self.arn = target.arn.clone();
             if let Some(verdict) = judge::not_ready(input.object, target) {
                 self.internal.missing_since = None;
-                return self.hold(facts, end, verdict, AWHILE);
+                // Whatever the credentials are good for: nobody can log in now.
+                return self.wait(verdict, AWHILE);
             }
         }
         match (&state.access, target) {
@@ -307,6 +333,7 @@ impl<'a> Pass<'a> {
                 let grant = input.object.name_any();
                 match contents(&grant, given, key, target.address.as_deref(), input.now) {
                     Ok(contents) => self.keep(facts, contents, target),
+                    Err(verdict @ Verdict::Stalled(..)) => self.hold(facts, end, verdict, DENIED),
                     Err(verdict) => self.hold(facts, end, verdict, AWHILE),
                 }
             }

@@ -123,7 +123,7 @@ impl<'a> Draft<'a> {
         let capacity_only = capacity_only(patch);
         // A fleet that should run is not kept down: neither by what a person must mend, nor by AWS's "try again" for ever.
         let down = self.facts.power == Power::Stopped && self.wanted.power == DesiredState::Running;
-        let for_good = failure.class == Class::Rejected || down && report::hopeless(failure);
+        let for_good = failure.class == Class::Rejected || down && report::hopeless(failure, report::AT_WORK);
         if failure.generation == generation && for_good && left && !capacity_only && self.internal.rejected.is_none() {
             self.internal.rejected = Some(Rejected {
                 generation,
@@ -150,7 +150,7 @@ impl<'a> Draft<'a> {
     /// Whether exactly this call has just been refused for good, or for ten minutes.
     pub(super) fn given_up(&self, call: &FleetCall) -> bool {
         self.input.failure.filter(|f| f.call.as_ref() == Some(call)).is_some_and(|f| match call {
-            FleetCall::Update(patch) if !capacity_only(patch) => report::hopeless(f),
+            FleetCall::Update(patch) if !capacity_only(patch) => report::hopeless(f, report::AT_WORK),
             FleetCall::Update(_)
             | FleetCall::Create(_)
             | FleetCall::Start(_)
@@ -159,7 +159,7 @@ impl<'a> Draft<'a> {
             | FleetCall::Tag { .. }
             | FleetCall::Untag { .. }
             | FleetCall::AssociateApplication { .. }
-            | FleetCall::DisassociateApplication { .. } => f.class.is_final() || report::hopeless(f),
+            | FleetCall::DisassociateApplication { .. } => f.class.is_final() || report::hopeless(f, report::AT_WORK),
         })
     }
 

@@ -115,7 +115,10 @@ impl<'a> Draft<'a> {
         let Some(failure) = input.failure else { return };
         let with_bundle = matches!(failure.call, Some(InstanceCall::Start { bundle: Some(_), .. }));
         let of_now = failure.generation == generation;
-        let Some(change) = change.filter(|_| with_bundle && of_now && report::hopeless(failure)) else { return };
+        let Some(change) = change.filter(|_| with_bundle && of_now && report::hopeless(failure, report::PASSING))
+        else {
+            return;
+        };
         if self.internal.rejected.is_none() {
             // What was refused was not started: there is nothing to wait for when it is tried anew.
             self.internal.started = None;

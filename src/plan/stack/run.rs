@@ -298,7 +298,7 @@ impl<'a, 'o> Draft<'a, 'o> {
         let (Some(failure), Some(_), None) = (input.failure, came_from, &self.stamps.refused_fleet) else { return };
         let joins = matches!(&failure.call, Some(StackCall::Associate { fleet, .. }) if fleet == name);
         let generation = report::generation(input.object);
-        if joins && failure.generation == generation && report::hopeless(failure) {
+        if joins && failure.generation == generation && report::hopeless(failure, report::AT_WORK) {
             self.stamps.refused_fleet = Some(Rejected {
                 generation,
                 code: bounded(&failure.code, 256),

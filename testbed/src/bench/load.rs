@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,14 +13,14 @@ use kube::core::ApiResource;
 use kube::runtime::watcher::{self, Event, watcher};
 use serde_json::{Value, json};
 
-use super::subject::Subject;
 use crate::stage::OPERATOR_USER;
 
 /// The objects of the benchmark in one namespace, named `f-0` onwards.
 pub struct Load {
     api: Api<DynamicObject>,
     resource: ApiResource,
-    subject: Subject,
+    /// The spec of the object of this number.
+    spec: fn(usize) -> Value,
 }
 
 /// Objects created at once: enough to keep a 2-core API server busy without queueing in it.
@@ -27,9 +28,8 @@ const AT_ONCE: usize = 8;
 
 impl Load {
     /// Objects of that kind in the namespace.
-    pub fn new(client: kube::Client, namespace: &str, subject: Subject) -> Self {
-        let resource = subject.resource();
-        Self { api: Api::namespaced_with(client, namespace, &resource), resource, subject }
+    pub fn new(client: kube::Client, namespace: &str, resource: ApiResource, spec: fn(usize) -> Value) -> Self {
+        Self { api: Api::namespaced_with(client, namespace, &resource), resource, spec }
     }
 
     /// The name of the object and of its resource in AWS.
@@ -37,14 +37,16 @@ impl Load {
         format!("f-{number}")
     }
 
-    /// Creates the objects of these numbers.
-    pub async fn create(&self, numbers: std::ops::Range<usize>) -> Result<()> {
+    /// Creates the objects of these numbers; returns for each name the moment right before the request was sent.
+    pub async fn create(&self, numbers: Range<usize>) -> Result<BTreeMap<String, SystemTime>> {
         let created = futures::stream::iter(numbers).map(|number| async move {
             let name = Self::name(number);
-            let object = DynamicObject::new(&name, &self.resource).data(json!({ "spec": self.subject.spec() }));
-            self.api.create(&PostParams::default(), &object).await.with_context(|| format!("create {name}"))
+            let object = DynamicObject::new(&name, &self.resource).data(json!({ "spec": (self.spec)(number) }));
+            let sent = SystemTime::now();
+            self.api.create(&PostParams::default(), &object).await.with_context(|| format!("create {name}"))?;
+            Ok((name, sent))
         });
-        created.buffer_unordered(AT_ONCE).try_for_each(|_| async { Ok(()) }).await
+        created.buffer_unordered(AT_ONCE).try_collect().await
     }
 
     /// Returns when `count` objects are Ready, at most after `bound`.
@@ -55,7 +57,7 @@ impl Load {
         while ready.len() < count {
             let left = end.saturating_duration_since(Instant::now());
             let Ok(event) = tokio::time::timeout(left, events.next()).await else {
-                bail!("{} of {count} {} are Ready after {bound:?}", ready.len(), self.subject.plural());
+                bail!("{} of {count} {} are Ready after {bound:?}", ready.len(), self.resource.plural);
             };
             match event.context("the watch ended")? {
                 Ok(Event::Apply(object) | Event::InitApply(object)) => {
@@ -80,8 +82,8 @@ impl Load {
     }
 
     /// Edits one; returns the moment right before the request was sent.
-    pub async fn edit(&self, number: usize, word: &str) -> Result<SystemTime> {
-        let patch = Patch::Merge(self.subject.edit(word));
+    pub async fn edit(&self, number: usize, change: &Value) -> Result<SystemTime> {
+        let patch = Patch::Merge(change);
         let sent = SystemTime::now();
         let name = Self::name(number);
         self.api.patch(&name, &PatchParams::default(), &patch).await.with_context(|| format!("edit {name}"))?;
@@ -99,25 +101,65 @@ fn is_ready(object: &DynamicObject) -> bool {
     })
 }
 
-/// The operator's writes in the API server's audit log, by resource.
-pub fn kubernetes_writes(audit_log: &Path) -> Result<BTreeMap<String, usize>> {
-    let text = fs::read_to_string(audit_log).with_context(|| format!("read {}", audit_log.display()))?;
-    let mut counts = BTreeMap::new();
-    for line in text.lines().filter(|line| line.contains(OPERATOR_USER)) {
-        // The last line may be half written.
-        let Ok(event) = serde_json::from_str::<Value>(line) else {
-            continue;
-        };
-        let writes = matches!(event["verb"].as_str(), Some("create" | "update" | "patch" | "delete"));
-        if writes && event.pointer("/user/username").and_then(Value::as_str) == Some(OPERATOR_USER) {
-            let resource = event.pointer("/objectRef/resource").and_then(Value::as_str).unwrap_or("none");
-            *counts.entry(resource.to_owned()).or_default() += 1;
-        }
-    }
-    Ok(counts)
+/// One write of the operator that the API server has carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// When it was answered.
+    pub at: SystemTime,
+    /// `create`, `update`, `patch` or `delete`.
+    pub verb: String,
+    /// Its plural, as in a URL.
+    pub resource: String,
+    /// The object's name.
+    pub name: String,
 }
 
-/// All of them but those of the Lease, which belong to no object and go on for ever.
-pub fn without_leases(counts: &BTreeMap<String, usize>) -> usize {
-    counts.iter().filter(|(resource, _)| *resource != "leases").map(|(_, count)| count).sum()
+/// The operator's writes in the API server's audit log, but those of the Lease, which belong to no object and go on for ever.
+pub fn kubernetes_writes(audit_log: &Path) -> Result<Vec<Write>> {
+    let text = fs::read_to_string(audit_log).with_context(|| format!("read {}", audit_log.display()))?;
+    Ok(text.lines().filter(|line| line.contains(OPERATOR_USER)).filter_map(write_of).collect())
+}
+
+/// The write that a line tells of, if it is one of ours. The last line may be half written.
+fn write_of(line: &str) -> Option<Write> {
+    let event: Value = serde_json::from_str(line).ok()?;
+    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let write = Write {
+        at: text("/stageTimestamp")?.parse::<jiff::Timestamp>().ok()?.into(),
+        verb: text("/verb")?,
+        resource: text("/objectRef/resource")?,
+        name: text("/objectRef/name").unwrap_or_default(),
+    };
+    let done = event.pointer("/responseStatus/code").and_then(Value::as_u64).is_some_and(|code| code < 300);
+    let writes = matches!(write.verb.as_str(), "create" | "update" | "patch" | "delete");
+    let ours = text("/user/username").as_deref() == Some(OPERATOR_USER);
+    (ours && writes && done && write.resource != "leases").then_some(write)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_operators_writes_that_were_carried_out_count() {
+        let line = |user: &str, verb: &str, resource: &str, code: u64| {
+            json!({
+                "user": { "username": user }, "verb": verb, "stageTimestamp": "2026-01-01T00:00:01.500000Z",
+                "objectRef": { "resource": resource, "name": "f-1" }, "responseStatus": { "code": code },
+            })
+            .to_string()
+        };
+        let at = "2026-01-01T00:00:01.5Z".parse::<jiff::Timestamp>().unwrap().into();
+        let write = Write { at, verb: "create".into(), resource: "secrets".into(), name: "f-1".into() };
+        assert_eq!(write_of(&line(OPERATOR_USER, "create", "secrets", 201)), Some(write));
+        for (user, verb, resource, code) in [
+            (OPERATOR_USER, "get", "secrets", 200),
+            (OPERATOR_USER, "create", "secrets", 409),
+            (OPERATOR_USER, "update", "leases", 200),
+            ("admin", "create", "secrets", 201),
+        ] {
+            assert_eq!(write_of(&line(user, verb, resource, code)), None, "{user} {verb} {resource} {code}");
+        }
+        assert_eq!(write_of(&line(OPERATOR_USER, "create", "secrets", 201)[..40]), None);
+    }
 }

@@ -1,11 +1,10 @@
 //! What is measured: many objects of one kind, each settled, one of them edited.
 
-use clap::ValueEnum;
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
 /// A kind whose objects are measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// AppStream fleets, whose displayName is edited.
     Fleet,
@@ -34,22 +33,26 @@ impl Subject {
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, "v1alpha1", kind), plural)
     }
 
-    /// The smallest useful spec.
-    pub fn spec(self) -> Value {
+    /// The smallest useful spec, whatever the object's number.
+    pub fn spec(self) -> fn(usize) -> Value {
         match self {
-            Self::Fleet => json!({
-                "fleetType": "ON_DEMAND",
-                "instanceType": "stream.standard.medium",
-                "imageName": IMAGE,
-                "displayName": "first",
-                "computeCapacity": { "desiredInstances": 1 },
-            }),
-            Self::Instance => json!({
-                "availabilityZone": "us-east-1a",
-                "blueprintId": "ubuntu_24_04",
-                "bundleId": "nano_3_0",
-                "tags": { "edit": "first" },
-            }),
+            Self::Fleet => |_| {
+                json!({
+                    "fleetType": "ON_DEMAND",
+                    "instanceType": "stream.standard.medium",
+                    "imageName": IMAGE,
+                    "displayName": "first",
+                    "computeCapacity": { "desiredInstances": 1 },
+                })
+            },
+            Self::Instance => |_| {
+                json!({
+                    "availabilityZone": "us-east-1a",
+                    "blueprintId": "ubuntu_24_04",
+                    "bundleId": "nano_3_0",
+                    "tags": { "edit": "first" },
+                })
+            },
         }
     }
 

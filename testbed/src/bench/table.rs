@@ -43,120 +43,107 @@ pub struct Measured {
     pub resync_edits: Vec<Duration>,
 }
 
-/// The row whose name is the kind's to give.
-const EDIT: &str = "";
-
-/// A row: its name, its goal (from the requirements), the figure of one size, and whether it reaches the goal.
-struct Row {
-    name: &'static str,
-    goal: &'static str,
-    figure: fn(&Measured) -> String,
-    reached: fn(&Measured) -> bool,
+/// A row: its name, its goal (from the requirements), the figure of one column, and whether it reaches the goal.
+pub struct Row<M> {
+    pub name: &'static str,
+    pub goal: &'static str,
+    pub figure: fn(&M) -> String,
+    pub reached: fn(&M) -> bool,
 }
 
-const ROWS: [Row; 11] = [
-    Row {
-        name: "cold start to first AWS call (CPU)",
-        goal: "< 1 s",
-        figure: |m| format!("{:.2} s ({:.2} s)", m.cold_start.as_secs_f64(), m.cold_start_cpu.as_secs_f64()),
-        reached: |m| m.cold_start < Duration::from_secs(1),
-    },
-    Row {
-        name: "RSS settled",
-        goal: "≤ 25 / 30 / 40 MiB at 100 / 500 / 1000",
-        figure: |m| format!("{:.1} MiB", m.rss_mib),
-        reached: |m| {
-            let goal = match m.size {
-                0..=100 => 25.0,
-                101..=500 => 30.0,
-                _ => 40.0,
-            };
-            m.rss_mib <= goal
+fn rows(subject: Subject) -> [Row<Measured>; 11] {
+    [
+        Row {
+            name: "cold start to first AWS call (CPU)",
+            goal: "< 1 s",
+            figure: |m| format!("{:.2} s ({:.2} s)", m.cold_start.as_secs_f64(), m.cold_start_cpu.as_secs_f64()),
+            reached: |m| m.cold_start < Duration::from_secs(1),
         },
-    },
-    Row {
-        name: "all Ready from apply",
-        goal: "< 25.8 / 55.5 s at 500 / 1000",
-        figure: |m| format!("{:.1} s", m.all_ready.as_secs_f64()),
-        reached: |m| {
-            let goal = match m.size {
-                0..=500 => 25.8,
-                501..=1000 => 55.5,
-                _ => return true,
-            };
-            m.all_ready.as_secs_f64() < goal
+        Row {
+            name: "RSS settled",
+            goal: "≤ 25 / 30 / 40 MiB at 100 / 500 / 1000",
+            figure: |m| format!("{:.1} MiB", m.rss_mib),
+            reached: |m| {
+                let goal = match m.size {
+                    0..=100 => 25.0,
+                    101..=500 => 30.0,
+                    _ => 40.0,
+                };
+                m.rss_mib <= goal
+            },
         },
-    },
-    Row {
-        name: "AWS calls per object until Ready",
-        goal: "≤ 8",
-        figure: |m| format!("{:.2}", m.calls_each),
-        reached: |m| m.calls_each <= 8.0,
-    },
-    Row {
-        name: "requests that AWS throttled",
-        goal: "0",
-        figure: |m| m.throttled.to_string(),
-        reached: |m| m.throttled == 0,
-    },
-    Row {
-        name: "AWS calls per object and resync, settled",
-        goal: "≤ 0.05",
-        figure: |m| format!("{:.3}", m.aws_calls_per_resync),
-        reached: |m| m.aws_calls_per_resync <= 0.05,
-    },
-    Row {
-        name: "AWS and Kubernetes writes in three resyncs, settled",
-        goal: "0 and 0",
-        figure: |m| format!("{} and {}", m.aws_writes_settled, m.kubernetes_writes_settled),
-        reached: |m| m.aws_writes_settled == 0 && m.kubernetes_writes_settled == 0,
-    },
-    Row {
-        name: "CPU, settled",
-        goal: "≤ 0.005 cores at 500, resync 60 s",
-        figure: |m| format!("{:.4} cores", m.cpu),
-        reached: |m| m.size > 500 || m.cpu <= 0.005,
-    },
-    Row {
-        name: EDIT,
-        goal: "≤ 33 / 54 ms at 500",
-        figure: |m| latency(&m.idle_edits),
-        reached: |m| m.size > 500 || within(&m.idle_edits, 33, 54),
-    },
-    Row {
-        name: "the same right after a restart, p50 / max",
-        goal: "< 100 / 500 ms",
-        figure: |m| latency(&m.restart_edits),
-        reached: |m| within(&m.restart_edits, 100, 500),
-    },
-    Row {
-        name: "the same while all objects are looked at each second, p50 / max",
-        goal: "< 100 / 500 ms",
-        figure: |m| latency(&m.resync_edits),
-        reached: |m| within(&m.resync_edits, 100, 500),
-    },
-];
+        Row {
+            name: "all Ready from apply",
+            goal: "< 25.8 / 55.5 s at 500 / 1000",
+            figure: |m| format!("{:.1} s", m.all_ready.as_secs_f64()),
+            reached: |m| {
+                let goal = match m.size {
+                    0..=500 => 25.8,
+                    501..=1000 => 55.5,
+                    _ => return true,
+                };
+                m.all_ready.as_secs_f64() < goal
+            },
+        },
+        Row {
+            name: "AWS calls per object until Ready",
+            goal: "≤ 8",
+            figure: |m| format!("{:.2}", m.calls_each),
+            reached: |m| m.calls_each <= 8.0,
+        },
+        Row {
+            name: "requests that AWS throttled",
+            goal: "0",
+            figure: |m| m.throttled.to_string(),
+            reached: |m| m.throttled == 0,
+        },
+        Row {
+            name: "AWS calls per object and resync, settled",
+            goal: "≤ 0.05",
+            figure: |m| format!("{:.3}", m.aws_calls_per_resync),
+            reached: |m| m.aws_calls_per_resync <= 0.05,
+        },
+        Row {
+            name: "AWS and Kubernetes writes in three resyncs, settled",
+            goal: "0 and 0",
+            figure: |m| format!("{} and {}", m.aws_writes_settled, m.kubernetes_writes_settled),
+            reached: |m| m.aws_writes_settled == 0 && m.kubernetes_writes_settled == 0,
+        },
+        Row {
+            name: "CPU, settled",
+            goal: "≤ 0.005 cores at 500, resync 60 s",
+            figure: |m| format!("{:.4} cores", m.cpu),
+            reached: |m| m.size > 500 || m.cpu <= 0.005,
+        },
+        Row {
+            name: subject.edited().1,
+            goal: "≤ 33 / 54 ms at 500",
+            figure: |m| latency(&m.idle_edits),
+            reached: |m| m.size > 500 || within(&m.idle_edits, 33, 54),
+        },
+        Row {
+            name: "the same right after a restart, p50 / max",
+            goal: "< 100 / 500 ms",
+            figure: |m| latency(&m.restart_edits),
+            reached: |m| within(&m.restart_edits, 100, 500),
+        },
+        Row {
+            name: "the same while all objects are looked at each second, p50 / max",
+            goal: "< 100 / 500 ms",
+            figure: |m| latency(&m.resync_edits),
+            reached: |m| within(&m.resync_edits, 100, 500),
+        },
+    ]
+}
 
 /// The stripped binary may be this large.
 const BINARY_GOAL_MB: f64 = 30.0;
 
-/// The table. A figure that falls short of its goal is marked.
+/// The table of a kind. A figure that falls short of its goal is marked.
 pub fn markdown(subject: Subject, all: &[Measured], binary: u64, resync: Duration) -> String {
-    let mut text = String::new();
-    let sizes: Vec<_> = all.iter().map(|measured| format!("N = {}", measured.size)).collect();
-    let _ = writeln!(
-        text,
-        "| figure ({}; resync {} s) | goal | {} |",
-        subject.plural(),
-        resync.as_secs(),
-        sizes.join(" | ")
-    );
-    let _ = writeln!(text, "|---|---|{}", "---|".repeat(all.len()));
-    for row in &ROWS {
-        let figures = all.iter().map(|measured| mark((row.figure)(measured), (row.reached)(measured)));
-        let name = if row.name == EDIT { subject.edited().1 } else { row.name };
-        let _ = writeln!(text, "| {name} | {} | {} |", row.goal, figures.collect::<Vec<_>>().join(" | "));
-    }
+    let title = format!("{}; resync {} s", subject.plural(), resync.as_secs());
+    let sizes: Vec<_> = all.iter().map(|measured| measured.size).collect();
+    let mut text = lines(&title, &sizes, &rows(subject), all);
     let size = binary as f64 / 1e6;
     let figure = mark(format!("{size:.1} MB"), size <= BINARY_GOAL_MB);
     let _ = writeln!(
@@ -164,6 +151,19 @@ pub fn markdown(subject: Subject, all: &[Measured], binary: u64, resync: Duratio
         "| stripped binary | ≤ {BINARY_GOAL_MB} MB | {figure} |{}",
         " |".repeat(all.len().saturating_sub(1))
     );
+    text
+}
+
+/// The head and the rows, a column for each size.
+pub fn lines<M>(title: &str, sizes: &[usize], rows: &[Row<M>], all: &[M]) -> String {
+    let mut text = String::new();
+    let sizes: Vec<_> = sizes.iter().map(|size| format!("N = {size}")).collect();
+    let _ = writeln!(text, "| figure ({title}) | goal | {} |", sizes.join(" | "));
+    let _ = writeln!(text, "|---|---|{}", "---|".repeat(all.len()));
+    for row in rows {
+        let figures = all.iter().map(|measured| mark((row.figure)(measured), (row.reached)(measured)));
+        let _ = writeln!(text, "| {} | {} | {} |", row.name, row.goal, figures.collect::<Vec<_>>().join(" | "));
+    }
     text
 }
 
