@@ -7,6 +7,9 @@ go 1.26.0
 // The module proxy has no source of v0.18.3, which source-controller asks for; the API of v0.18.1 is the same.
 replace github.com/fluxcd/pkg/artifact => github.com/fluxcd/pkg/artifact v0.18.1
 
+// As both modules replace it, for themselves only: BLAKE3 is not in a released version.
+replace github.com/opencontainers/go-digest => github.com/opencontainers/go-digest v1.0.1-0.20220411205349-bde1400a84be
+
 tool (
 	github.com/fluxcd/kustomize-controller
 	github.com/fluxcd/source-controller
