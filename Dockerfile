@@ -23,7 +23,7 @@ FROM gcr.io/distroless/cc-debian12:nonroot
 ARG VERSION=0.0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="windlass" \
-      org.opencontainers.image.description="A Kubernetes operator for AWS AppStream 2.0 and Lightsail" \
+      org.opencontainers.image.description="A Kubernetes operator for AWS AppStream 2.0, Lightsail and short-lived access grants" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.source="https://github.com/windlass-dev/windlass" \
       org.opencontainers.image.documentation="https://github.com/windlass-dev/windlass/blob/main/docs/install.md" \

@@ -2,12 +2,14 @@
 # All builds share one target folder and one feature set (--workspace), so that no crate is compiled twice.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-install e2e bench lint crds charts docs image control-plane build preflight preflight-ssh preflight-tests
+.PHONY: help demo test test-install test-gitops e2e bench lint crds charts docs image control-plane build preflight preflight-ssh preflight-tests
 
 # --locked in CI: a build must not change Cargo.lock there.
 CARGO_FLAGS ?=
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BOTOCORE := simulator/tests/botocore
+# Where the API servers of a whole run of the tests keep their audit logs.
+AUDIT := $(abspath $(TARGET))/audit
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,12 +18,18 @@ demo: preflight-ssh build ## Watch fleets live on a real API server and a simula
 	$(TARGET)/debug/testbed demo
 
 test: preflight-tests control-plane .venv/.installed ## Run every test: Rust, then botocore and the aws CLI against the simulator
-	cargo test $(CARGO_FLAGS) --workspace --no-fail-fast
+	rm -rf $(AUDIT) && mkdir -p $(AUDIT)
+	WINDLASS_AUDIT=$(AUDIT) cargo test $(CARGO_FLAGS) --workspace --no-fail-fast
+	WINDLASS_AUDIT=$(AUDIT) cargo test $(CARGO_FLAGS) --workspace --test charts -- --ignored the_whole_suite
+	rm -rf $(AUDIT)
 	WINDLASS_SIMULATOR=$(abspath $(TARGET))/debug/windlass-simulator .venv/bin/pytest -q $(BOTOCORE)
 	.venv/bin/pytest -q deploy/argocd
 
 test-install: build control-plane ## Install the charts with Helm 3 and 4 on a real API server (builds Helm at first: about 4 minutes)
-	cargo test $(CARGO_FLAGS) --workspace --test install -- --ignored --test-threads=2
+	cargo test $(CARGO_FLAGS) --workspace --test install -- --ignored --test-threads=3
+
+test-gitops: build control-plane ## Have Flux's own controllers reconcile examples/ from Git (builds Flux at first: about 15 minutes; not in CI)
+	cargo test $(CARGO_FLAGS) --workspace --test gitops -- --ignored
 
 e2e: build ## Play on the real nodes of KUBECONFIG: install, fail over, upgrade, uninstall (its settings: tests/e2e/run)
 	tests/e2e/run

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::api::Region;
 use crate::settings::{LeaseSettings, RunSettings, SettingsError, Surroundings, go_duration};
@@ -19,6 +19,17 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// The command line and environment of this process. An empty variable is as good as none: templates leave them so. Ends
+    /// the process with a sentence where they cannot be read.
+    pub fn read() -> Self {
+        let empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        let without = |arg: Arg| if empty(&arg) { arg.env(None) } else { arg };
+        let command = Self::command().mut_subcommands(|command| command.mut_args(without));
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// What to do.

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use windlass::cli::{Cli, Command, CrdsArgs, RunArgs};
 use windlass::crds;
@@ -26,7 +25,7 @@ const BLOCKING_WORKERS: usize = 4;
 const STACK: usize = 8 * 1024 * 1024;
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let done = match Cli::read().command {
         Command::Run(args) => run(*args),
         Command::Crds(args) => show_crds(&args),
     };

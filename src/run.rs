@@ -129,6 +129,7 @@ pub async fn run(settings: RunSettings, shutdown: impl Future<Output = ()>) -> R
     let Kinds { mut tasks, mut background, drains, herald, .. } = kinds;
     drop(herald);
 
+    let mut ended_by_itself = false;
     tokio::select! {
         biased;
         // Who was told to end before anything began has nothing to wait for.
@@ -136,6 +137,7 @@ pub async fn run(settings: RunSettings, shutdown: impl Future<Output = ()>) -> R
         () = &mut shutdown => {}
         ended = tasks.join_next() => {
             warn!("a part of the controller ended by itself: {}", ended.is_some());
+            ended_by_itself = true;
         }
     }
     drains.iter().for_each(|drain| drain());
@@ -157,7 +159,8 @@ pub async fn run(settings: RunSettings, shutdown: impl Future<Output = ()>) -> R
     stop.send_replace(true);
     tokio::time::timeout(Duration::from_secs(2), serving).await.ok();
     info!("windlass ends");
-    Ok(())
+    // Whoever starts it anew must see that nobody had told it to end.
+    if ended_by_itself { Err("a part of the controller ended by itself".into()) } else { Ok(()) }
 }
 
 /// How often the API server is asked for its version: a connection that nobody used for 90 s is closed (hyper-util's
@@ -232,8 +235,9 @@ where
     let mut leads = kinds.leads.clone();
     let accounts = Arc::clone(&kinds.accounts);
     kinds.background.spawn(async move {
+        let mut pause = sweep::FIRST;
         loop {
-            tokio::time::sleep(sweep::EVERY).await;
+            tokio::time::sleep(std::mem::replace(&mut pause, sweep::EVERY)).await;
             if leads.wait_for(|state| *state != LeaseState::Standby).await.is_err() {
                 return;
             }
@@ -308,11 +312,16 @@ async fn until(mut told: watch::Receiver<bool>) {
 }
 
 /// Nobody watches effects, but in builds for tests: there `WINDLASS_HOLD_AT=number:before|answered` holds one for ever, so
-/// that a test can kill the process at it.
+/// that a test can kill the process at it, and `WINDLASS_PANIC_AT`, a list of such, panics at each, so that a test sees what
+/// is told then.
 fn stage() -> Stage {
     #[cfg(debug_assertions)]
-    if let Some(stage) = std::env::var("WINDLASS_HOLD_AT").ok().and_then(|at| Stage::holding(&at)) {
-        return stage;
+    {
+        let told = |name: &str| std::env::var(name).ok();
+        let held = told("WINDLASS_HOLD_AT").and_then(|at| Stage::holding(&at));
+        if let Some(stage) = held.or_else(|| told("WINDLASS_PANIC_AT").and_then(|at| Stage::panicking(&at))) {
+            return stage;
+        }
     }
     Stage::unwatched()
 }

@@ -2,83 +2,46 @@
 //! what AWS was asked.
 #![allow(clippy::unwrap_used)]
 
+mod in_process;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use simulator::{Role, Settings, World};
 use tokio::time::Instant;
 
 use windlass::api::Fleet;
 use windlass::aws::accounts::{AccountBook, Accounts, ScopeError};
-use windlass::aws::gate::{Gate, Limits, Unobserved, Urgency};
+use windlass::aws::gate::Urgency;
 use windlass::aws::live::AppStream;
-use windlass::aws::{Ask, AwsError, AwsPort, Leave};
+use windlass::aws::{Ask, AwsError, AwsPort};
 use windlass::plan::account::{Book, Entry, Found, Labels};
 use windlass::plan::fleet::{FleetCall, FleetKind, FleetState};
 use windlass::plan::{Allow, Class, Scope};
+
+use in_process::{Clock, Granted, InProcess, in_process};
 
 const OPERATOR: &str = "123456789012";
 const TEAM: &str = "111122223333";
 const HUB: &str = "arn:aws:iam::999988887777:role/hub";
 const ROLE: &str = "arn:aws:iam::111122223333:role/windlass";
 
-#[derive(Debug)]
-struct TokioTime(Instant);
-
-impl TimeSource for TokioTime {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + self.0.elapsed()
-    }
-}
-
-struct Granted;
-
-impl Leave for Granted {
-    fn granted(&self) -> bool {
-        true
-    }
-}
-
 struct Bench {
     world: World,
     book: AccountBook,
     accounts: Arc<Accounts>,
     appstream: AppStream,
-    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    clock: Clock,
 }
 
 impl Bench {
-    fn new(accounts: &[(&str, Value)]) -> Self {
+    fn new(accounts_of: &[(&str, Value)]) -> Self {
         let home = Settings { home_account: TEAM.into(), home_region: "us-east-1".into(), ..Settings::default() };
-        let world = World::new(home);
-        let time = SharedTimeSource::new(TokioTime(Instant::now()));
-        let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> = {
-            let time = time.clone();
-            Arc::new(move || Timestamp::try_from(time.now()).unwrap())
-        };
-        world.follow({
-            let clock = Arc::clone(&clock);
-            move || clock()
-        });
-        let (id, secret) = simulator::credentials(OPERATOR);
+        let InProcess { world, accounts, clock } = in_process(home, OPERATOR);
         let book = AccountBook::unread();
-        book.write(of(accounts));
-        let accounts = Accounts::in_process(
-            "cluster-1".to_owned(),
-            "us-east-1".parse().unwrap(),
-            Arc::new(Gate::new(Limits::default(), Arc::new(Unobserved))),
-            SharedHttpClient::new(world.http_client()),
-            time,
-            SharedAsyncSleep::new(TokioSleep::new()),
-            Credentials::from_keys(id, secret, None),
-        );
+        book.write(of(accounts_of));
         let accounts = Arc::new(accounts.with_book(book.clone()));
         let appstream = AppStream::new(Arc::clone(&accounts), Arc::new(Granted));
         Self { world, book, accounts, appstream, clock }
@@ -220,23 +183,13 @@ async fn what_is_refused_costs_no_request_to_aws() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_resolved_before_the_accounts_are_listed() {
-    let bench = Bench::new(&[]);
+    let InProcess { world, accounts, .. } = in_process(Settings::default(), OPERATOR);
     let unread = AccountBook::unread();
-    let (id, secret) = simulator::credentials(OPERATOR);
-    let accounts = Accounts::in_process(
-        "cluster-1".to_owned(),
-        "us-east-1".parse().unwrap(),
-        bench.accounts.gate(),
-        SharedHttpClient::new(bench.world.http_client()),
-        SharedTimeSource::new(TokioTime(Instant::now())),
-        SharedAsyncSleep::new(TokioSleep::new()),
-        Credentials::from_keys(id, secret, None),
-    );
     let accounts = accounts.with_book(unread.clone());
     let fleet = fleet("team-a", "a", None);
     let Err(ScopeError::Aws(error)) = accounts.scope_of::<FleetKind>(&fleet).await else { panic!("resolved") };
     assert_eq!((error.class, error.code.as_str()), (Class::NotSent, "NotListed"));
-    assert_eq!(bench.world.audit(), []);
+    assert_eq!(world.audit(), []);
     unread.write(Book::default());
     assert_eq!(accounts.scope_of::<FleetKind>(&fleet).await.unwrap().account, OPERATOR);
 }
@@ -367,8 +320,9 @@ async fn a_label_that_is_taken_off_a_namespace_ends_its_writes_and_not_the_reads
     let selector = json!({ "namespaces": { "selector": { "matchLabels": { "team": "x" } } } });
     let bench = Bench::new(&[]);
     let labelled = |names: &[&str]| {
-        let labels = Labels::from([("team".to_owned(), "x".to_owned())]);
-        let all = names.iter().map(|name| ((*name).to_owned(), labels.clone())).collect();
+        let label = |name| names.contains(&name).then(|| ("team".to_owned(), "x".to_owned()));
+        let all = ["team-a", "team-b"].map(|name| (name.to_owned(), label(name).into_iter().collect::<Labels>()));
+        let all = all.into_iter().collect();
         Book { namespaces: Some(Arc::new(all)), ..of(&[("team", team(selector.clone()))]) }
     };
     bench.book.write(labelled(&["team-a", "team-b"]));

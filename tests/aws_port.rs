@@ -2,77 +2,41 @@
 //! refusals, silences and half answers become.
 #![allow(clippy::unwrap_used)]
 
+mod in_process;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 use simulator::{AuthenticationType, Fault, FaultEffect, Settings, World, summarize};
 use tokio::time::Instant;
 
 use windlass::api::fleet::{ComputeCapacity, Fleet, FleetSettings, FleetSpec, FleetType};
-use windlass::aws::accounts::Accounts;
-use windlass::aws::gate::{Gate, Limits, Unobserved, Urgency};
+use windlass::aws::gate::Urgency;
 use windlass::aws::live::AppStream;
-use windlass::aws::{Ask, AwsError, AwsPort, Leave, Reply};
+use windlass::aws::{Ask, AwsError, AwsPort, Reply};
 use windlass::plan::account::Wish;
 use windlass::plan::fleet::*;
 use windlass::plan::looked::Looked;
 use windlass::plan::{Class, Scope};
 
+use in_process::{Clock, Granted, InProcess, in_process};
+
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
-
-#[derive(Debug)]
-struct TokioTime(Instant);
-
-impl TimeSource for TokioTime {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + self.0.elapsed()
-    }
-}
-
-struct Granted;
-
-impl Leave for Granted {
-    fn granted(&self) -> bool {
-        true
-    }
-}
 
 struct Bench {
     world: World,
     appstream: AppStream,
-    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    clock: Clock,
     scope: Scope,
 }
 
 impl Bench {
     async fn new(settings: Settings) -> Self {
-        let world = World::new(Settings { home_account: ACCOUNT.into(), home_region: REGION.into(), ..settings });
-        let time = SharedTimeSource::new(TokioTime(Instant::now()));
-        let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> = {
-            let time = time.clone();
-            Arc::new(move || Timestamp::try_from(time.now()).unwrap())
-        };
-        world.follow({
-            let clock = Arc::clone(&clock);
-            move || clock()
-        });
-        let (id, secret) = simulator::credentials(ACCOUNT);
-        let accounts = Accounts::in_process(
-            "cluster-1".to_owned(),
-            REGION.parse().unwrap(),
-            Arc::new(Gate::new(Limits::default(), Arc::new(Unobserved))),
-            SharedHttpClient::new(world.http_client()),
-            time,
-            SharedAsyncSleep::new(TokioSleep::new()),
-            Credentials::from_keys(id, secret, None),
-        );
+        let settings = Settings { home_account: ACCOUNT.into(), home_region: REGION.into(), ..settings };
+        let InProcess { world, accounts, clock } = in_process(settings, ACCOUNT);
         let scope =
             accounts.resolve(&Wish { kind: "Fleet", namespace: "team-a", account: None, region: None }).await.unwrap();
         assert_eq!((scope.account.as_str(), scope.partition.as_str()), (ACCOUNT, "aws"));
@@ -274,6 +238,8 @@ async fn silence_and_half_answers_are_no_answer_and_refusals_keep_aws_words() {
         (FaultEffect::AppliedNoAnswer, Class::Unavailable, "NoConnection", true),
         (FaultEffect::AppliedServerError, Class::Unavailable, "InternalFailure", true),
         (FaultEffect::AppliedHalfAnswer, Class::Unavailable, "HTTP200", true),
+        (FaultEffect::AppliedGarbled, Class::Unavailable, "HTTP200", true),
+        (FaultEffect::AppliedAs { status: 503 }, Class::Unavailable, "HTTP503", true),
         (coded("LimitExceededException", 400), Class::QuotaExceeded, "LimitExceededException", false),
         (coded("ResourceNotAvailableException", 400), Class::Busy, "ResourceNotAvailableException", false),
         (coded("InvalidRoleException", 400), Class::Rejected, "InvalidRoleException", false),

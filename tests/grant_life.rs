@@ -2,6 +2,8 @@
 //! HTTP. A control plane of its own, whose one Account allows every namespace every grant.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "grants/bed.rs"]
+mod bed;
 #[allow(dead_code)]
 #[path = "end_to_end/stage.rs"]
 mod stage;
@@ -9,17 +11,15 @@ mod stage;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bed::{file, secret, secrets, until_secret};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use stage::{GRANT, INSTANCE, Stage, apply, ask, condition, ready, repository, shown, stalled, until_so, word};
-use testbed::simulator::Simulator;
-use testbed::{ControlPlane, Options, Sshd, SshdOptions};
-use tokio::sync::OnceCell;
+use stage::{GRANT, INSTANCE, Stage, apply, ask, condition, ready, shown, stalled, until_so, word};
+use testbed::{Sshd, SshdOptions};
 
 /// A Lightsail that is quick, with certificates of twenty seconds.
 const FAST: [&str; 7] = [
@@ -32,70 +32,8 @@ const FAST: [&str; 7] = [
     "--access-keys=2",
 ];
 
-const ACCOUNT: &str = r#"{
-    "apiVersion": "aws.windlass.dev/v1alpha1", "kind": "Account", "metadata": {"name": "all"},
-    "spec": {
-        "default": true, "namespaces": {"selector": {}},
-        "allow": {"grants": {
-            "targets": ["LightsailInstance", "GameLiftInstance", "GameLiftCompute"], "unmanaged": true, "maxDuration": "8h"
-        }}
-    }
-}"#;
-
-async fn control_plane() -> &'static ControlPlane {
-    static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
-    let start = || async {
-        let options = Options { controller_manager: true, audit_log: true };
-        let started = tokio::task::spawn_blocking(move || ControlPlane::start(options)).await.unwrap().unwrap();
-        started.apply_crds(repository().join("crds")).await.unwrap();
-        let admin = started.admin_client().await;
-        apply(&admin, include_str!("rbac/cluster.yaml")).await;
-        let account: Value = serde_json::from_str(ACCOUNT).unwrap();
-        ask(&admin, "POST", "/apis/aws.windlass.dev/v1alpha1/accounts", Some(&account)).await.unwrap();
-        started
-    };
-    SHARED.get_or_init(start).await
-}
-
-/// A stage whose operator may keep Secrets.
 async fn stage(prefix: &str) -> Stage {
-    let control_plane = control_plane().await;
-    let program = Path::new(env!("CARGO_BIN_EXE_windlass")).with_file_name("windlass-simulator");
-    assert!(program.is_file(), "{} is not built: run cargo build --workspace", program.display());
-    let aws = Arc::new(Simulator::start(control_plane.folder(), &program, &FAST).unwrap());
-    let stage = Stage::on(control_plane, prefix, aws).await;
-    apply(&stage.admin, &include_str!("rbac/secrets.yaml").replace("NAMESPACE", &stage.namespace)).await;
-    stage
-}
-
-fn secrets(namespace: &str) -> String {
-    format!("/api/v1/namespaces/{namespace}/secrets")
-}
-
-async fn secret(stage: &Stage, name: &str) -> Option<Value> {
-    match ask(&stage.admin, "GET", &format!("{}/{name}", secrets(&stage.namespace)), None).await {
-        Ok(secret) => Some(secret),
-        Err(kube::Error::Api(status)) if status.code == 404 => None,
-        Err(error) => panic!("reading Secret {name}: {error}"),
-    }
-}
-
-fn file(secret: &Value, name: &str) -> String {
-    let bytes = STANDARD.decode(secret["data"][name].as_str().unwrap_or_default()).unwrap();
-    String::from_utf8(bytes).unwrap()
-}
-
-async fn until_secret(stage: &Stage, name: &str, what: &str, so: impl Fn(&Value) -> bool) -> Value {
-    let end = Instant::now() + stage::SOON;
-    loop {
-        let found = secret(stage, name).await;
-        if let Some(found) = found.as_ref().filter(|found| so(found)) {
-            return found.clone();
-        }
-        let grants = stage.of(&GRANT).all().await;
-        assert!(Instant::now() < end, "waited in vain for Secret {name}: {what}: {grants:#?}");
-        tokio::time::sleep(stage.poll).await;
-    }
+    bed::stage(prefix, &FAST).await
 }
 
 /// How long after its end a grant's Secret was gone, in seconds. Another grant may have taken the name since.
@@ -373,8 +311,6 @@ fn what_grants_need_is_granted_and_used(stage: &Stage) {
         }
     }
     granted.retain(|verb| concerns(verb));
-    // A key of a Secret is got where an object names one: fleet_life has it.
-    granted.remove("secrets get");
     assert_eq!(used, granted);
 }
 

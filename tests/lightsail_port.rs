@@ -2,80 +2,43 @@
 //! what is shared, what AWS's answers become, and whole lives without a violation.
 #![allow(clippy::unwrap_used)]
 
+mod in_process;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use simulator::{Fault, FaultEffect, Settings, World, summarize};
-use tokio::time::Instant;
 
 use windlass::api::FINALIZER;
 use windlass::api::fleet::DesiredState;
 use windlass::api::instance::*;
-use windlass::aws::accounts::Accounts;
-use windlass::aws::gate::{Gate, Limits, Unobserved, Urgency};
+use windlass::aws::gate::Urgency;
 use windlass::aws::live::Lightsail;
-use windlass::aws::{Ask, AwsError, AwsPort, Leave, Reply};
+use windlass::aws::{Ask, AwsError, AwsPort, Reply};
 use windlass::plan::account::Wish;
 use windlass::plan::instance::*;
 use windlass::plan::looked::Looked;
 use windlass::plan::{Answered, Beside, Class, Failure, Input, Kind, Next, Scope, SecretText, Seen};
 
+use in_process::{Clock, Granted, InProcess, in_process};
+
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "eu-central-1";
-
-#[derive(Debug)]
-struct TokioTime(Instant);
-
-impl TimeSource for TokioTime {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + self.0.elapsed()
-    }
-}
-
-struct Granted;
-
-impl Leave for Granted {
-    fn granted(&self) -> bool {
-        true
-    }
-}
 
 struct Bench {
     world: World,
     lightsail: Lightsail,
-    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    clock: Clock,
     scope: Scope,
 }
 
 impl Bench {
     async fn new(settings: Settings) -> Self {
-        let world = World::new(Settings { home_account: ACCOUNT.into(), home_region: REGION.into(), ..settings });
-        let time = SharedTimeSource::new(TokioTime(Instant::now()));
-        let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> = {
-            let time = time.clone();
-            Arc::new(move || Timestamp::try_from(time.now()).unwrap())
-        };
-        world.follow({
-            let clock = Arc::clone(&clock);
-            move || clock()
-        });
-        let (id, secret) = simulator::credentials(ACCOUNT);
-        let accounts = Accounts::in_process(
-            "cluster-1".to_owned(),
-            REGION.parse().unwrap(),
-            Arc::new(Gate::new(Limits::default(), Arc::new(Unobserved))),
-            SharedHttpClient::new(world.http_client()),
-            time,
-            SharedAsyncSleep::new(TokioSleep::new()),
-            Credentials::from_keys(id, secret, None),
-        );
+        let settings = Settings { home_account: ACCOUNT.into(), home_region: REGION.into(), ..settings };
+        let InProcess { world, accounts, clock } = in_process(settings, ACCOUNT);
         let scope = accounts
             .resolve(&Wish { kind: "Instance", namespace: "team-a", account: None, region: None })
             .await

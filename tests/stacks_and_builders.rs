@@ -2,29 +2,25 @@
 //! clock: what a person would see of their lives, and nothing that a careful operator never does.
 #![allow(clippy::unwrap_used)]
 
+mod in_process;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Resource;
 use kube::core::object::HasStatus;
 use serde_json::json;
 use simulator::{AuthenticationType, BuilderState, Settings, World};
-use tokio::time::Instant;
 
 use windlass::api::fleet::{DesiredState, Fleet};
 use windlass::api::stack::FleetRef;
 use windlass::api::{ImageBuilder, Stack, StackSettings};
-use windlass::aws::accounts::Accounts;
-use windlass::aws::gate::{Gate, Limits, Unobserved, Urgency};
+use windlass::aws::gate::Urgency;
 use windlass::aws::live::AppStream;
-use windlass::aws::{Ask, AwsPort, Leave};
+use windlass::aws::{Ask, AwsPort};
 use windlass::plan::account::Wish;
 use windlass::plan::conditions::find;
 use windlass::plan::fleet::{FleetCall, FleetCreate, FleetKind};
@@ -34,56 +30,22 @@ use windlass::plan::{
     Answered, Beside, Call, Face, Failure, Input, Kind, Neighbour, Next, Plan, Scope, Seen, Status, ownership,
 };
 
+use in_process::{Clock, Granted, InProcess, in_process};
+
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
-
-#[derive(Debug)]
-struct TokioTime(Instant);
-
-impl TimeSource for TokioTime {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + self.0.elapsed()
-    }
-}
-
-struct Granted;
-
-impl Leave for Granted {
-    fn granted(&self) -> bool {
-        true
-    }
-}
 
 struct Bench {
     world: World,
     appstream: AppStream,
-    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    clock: Clock,
     scope: Scope,
 }
 
 impl Bench {
     async fn new() -> Self {
         let settings = Settings { home_account: ACCOUNT.into(), home_region: REGION.into(), ..Settings::default() };
-        let world = World::new(settings);
-        let time = SharedTimeSource::new(TokioTime(Instant::now()));
-        let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> = {
-            let time = time.clone();
-            Arc::new(move || Timestamp::try_from(time.now()).unwrap())
-        };
-        world.follow({
-            let clock = Arc::clone(&clock);
-            move || clock()
-        });
-        let (id, secret) = simulator::credentials(ACCOUNT);
-        let accounts = Accounts::in_process(
-            "cluster-1".to_owned(),
-            REGION.parse().unwrap(),
-            Arc::new(Gate::new(Limits::default(), Arc::new(Unobserved))),
-            SharedHttpClient::new(world.http_client()),
-            time,
-            SharedAsyncSleep::new(TokioSleep::new()),
-            Credentials::from_keys(id, secret, None),
-        );
+        let InProcess { world, accounts, clock } = in_process(settings, ACCOUNT);
         let scope =
             accounts.resolve(&Wish { kind: "Fleet", namespace: "team-a", account: None, region: None }).await.unwrap();
         let appstream = AppStream::new(Arc::new(accounts), Arc::new(Granted));

@@ -17,6 +17,10 @@ for _, condition in ipairs(obj.status.conditions or {}) do
   end
 end
 for _, condition in ipairs(obj.status.conditions or {}) do
+  -- An AccessGrant that is over has no Ready any more.
+  if condition.type == "Ended" and condition.status == "True" then
+    return {status = "Healthy", message = condition.message}
+  end
   if condition.type == "Ready" and condition.status ~= "True" then
     return {status = "Progressing", message = condition.message}
   end

@@ -100,8 +100,30 @@ def test_health_of_an_object_as_a_real_api_server_gave_it(path):
     assert health["message"]
 
 
-def test_there_are_samples_of_each_health():
-    assert {path.stem.split("-")[0] for path in SAMPLES} == {"healthy", "progressing", "degraded"}
+def test_there_are_samples_of_each_health_of_each_kind():
+    kinds = {kind.lower() for _, kind, _ in generate.kinds()}
+    there = {path.stem for path in SAMPLES} - {"healthy-ended-accessgrant"}
+    assert there == {f"{health}-{kind}" for health in ("healthy", "progressing", "degraded") for kind in kinds}
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_an_object_of_any_kind_and_state_progresses_when_it_is_edited_or_deleted(path):
+    obj = yaml.safe_load(path.read_text())
+    edited, deleted, new = copy.deepcopy(obj), copy.deepcopy(obj), copy.deepcopy(obj)
+    edited["metadata"]["generation"] += 1
+    deleted["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    new["status"] = {"observedGeneration": -1}
+    for obj in (edited, deleted, new):
+        assert run("health.lua", obj)["status"] == kstatus(obj) == "Progressing"
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_the_manifest_offers_an_object_the_actions_that_its_kind_has(path):
+    obj = yaml.safe_load(path.read_text())
+    group, kind = obj["apiVersion"].split("/")[0], obj["kind"]
+    data = yaml.safe_load((HERE / "argocd-cm.yaml").read_text())["data"]
+    defined = yaml.safe_load(data[f"resource.customizations.actions.{group}_{kind}"])["definitions"]
+    assert set(run("actions/discovery.lua", obj)) == {action["name"] for action in defined}
 
 
 def test_actions_are_offered_where_they_make_sense():
@@ -112,7 +134,7 @@ def test_actions_are_offered_where_they_make_sense():
 
 
 def test_actions_change_one_thing():
-    before = yaml.safe_load(SAMPLES[0].read_text())
+    before = yaml.safe_load((HERE / "samples/healthy-fleet.yaml").read_text())
     for action, state in [("start", "Running"), ("stop", "Stopped")]:
         expected = copy.deepcopy(before)
         expected["spec"]["desiredState"] = state

@@ -60,6 +60,13 @@ pub enum FaultEffect {
     AppliedServerError,
     /// AWS does what was asked, and the second half of the answer's body never comes.
     AppliedHalfAnswer,
+    /// AWS does what was asked, and the answer's body comes whole but for its first byte, so that nobody can read it.
+    AppliedGarbled,
+    /// AWS does what was asked, and the answer's body comes under another HTTP status.
+    AppliedAs {
+        /// HTTP status.
+        status: u16,
+    },
     /// Any error; nothing is applied.
     Coded {
         /// Error code as AWS spells it.

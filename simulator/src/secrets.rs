@@ -7,10 +7,19 @@ use serde::Serialize;
 use crate::wire::Value;
 use crate::world::World;
 
-/// Members of answers that are secret, in every service: AWS's models mark them so (all but Lightsail's
-/// `privateKeyBase64`, which CreateKeyPair answers).
-const MEMBERS: [&str; 7] =
-    ["privateKey", "password", "ciphertext", "privateKeyBase64", "Secret", "SecretAccessKey", "SessionToken"];
+/// Members of answers that nobody but who asked may see, in every service. AWS's models mark them as sensitive, but for
+/// `privateKeyBase64` (which CreateKeyPair answers) and `certKey`.
+const MEMBERS: [&str; 9] = [
+    "privateKey",
+    "certKey",
+    "password",
+    "ciphertext",
+    "privateKeyBase64",
+    "Secret",
+    "AccessKeyId",
+    "SecretAccessKey",
+    "SessionToken",
+];
 
 /// Lines of a PEM text shorter than this prove nothing: they may be anybody's.
 const TELLING: usize = 24;

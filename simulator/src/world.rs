@@ -321,6 +321,8 @@ impl State {
         let delivery = match effect {
             Some(FaultEffect::AppliedNoAnswer | FaultEffect::NotAppliedNoAnswer) => Delivery::None,
             Some(FaultEffect::AppliedHalfAnswer) => Delivery::Half,
+            Some(FaultEffect::AppliedGarbled) => Delivery::Garbled,
+            Some(FaultEffect::AppliedAs { status }) => Delivery::As(status),
             _ => Delivery::Whole,
         };
         let late = matches!(effect, Some(FaultEffect::AppliedServerError | FaultEffect::AppliedThenHang(_)));
@@ -447,6 +449,8 @@ fn refusal_of(effect: Option<&FaultEffect>) -> Option<Refusal> {
         | FaultEffect::AppliedThenHang(_)
         | FaultEffect::AppliedServerError
         | FaultEffect::AppliedHalfAnswer
+        | FaultEffect::AppliedGarbled
+        | FaultEffect::AppliedAs { .. }
         | FaultEffect::FailsLater { .. }
         | FaultEffect::Partial { .. } => None,
     }

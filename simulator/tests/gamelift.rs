@@ -1,12 +1,13 @@
 //! The real Rust SDK against GameLift, in process and over HTTP. It speaks CBOR and cannot be told to speak JSON: boto3 does.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod sdk;
+
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_gamelift::Client;
-use aws_sdk_gamelift::config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_gamelift::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_gamelift::error::ProvideErrorMetadata;
 use aws_sdk_gamelift::types::{
     ComputeStatus, ComputeType, ContainerFleetStatus, FleetStatus, ListComputeInputStatus, OperatingSystem,
 };
@@ -15,32 +16,17 @@ use simulator::{
     GameFleetView, Role, Settings, World, credentials,
 };
 
-fn config() -> aws_sdk_gamelift::config::Builder {
-    let (id, secret) = credentials("123456789012");
-    aws_sdk_gamelift::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new(id, secret, None, None, "test"))
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(5)).build())
-}
+use sdk::code;
+
+/// Keys take a while to make, and machines of tests are slow.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 fn in_process(world: &World) -> Client {
-    Client::from_conf(config().http_client(world.http_client()).build())
+    Client::new(&sdk::in_process(world, PATIENCE))
 }
 
 async fn over_http(world: &World) -> Client {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(simulator::serve(world.clone(), listener));
-    Client::from_conf(config().endpoint_url(url).build())
-}
-
-fn code<T, E: ProvideErrorMetadata, R>(result: Result<T, SdkError<E, R>>) -> String {
-    match result {
-        Ok(_) => "Ok".to_owned(),
-        Err(error) => format!("{}: {}", error.code().unwrap_or("none"), error.message().unwrap_or("none")),
-    }
+    Client::new(&sdk::over_http(world, PATIENCE).await)
 }
 
 fn fleet(world: &World, kind: GameFleetKind, server_sdk: u8, operating_system: &str) -> GameFleetView {
@@ -300,7 +286,8 @@ async fn a_role_without_the_permission_is_told_so() {
     let keys = ask(3600).await.unwrap().credentials.unwrap();
     let token = Some(keys.session_token().to_owned());
     let session = Credentials::new(keys.access_key_id(), keys.secret_access_key(), token, None, "role");
-    let client = Client::from_conf(config().credentials_provider(session).http_client(world.http_client()).build());
+    let config = aws_sdk_gamelift::config::Builder::from(&sdk::in_process(&world, PATIENCE));
+    let client = Client::from_conf(config.credentials_provider(session).build());
     assert_eq!(code(client.describe_fleet_attributes().send().await), "Ok");
     assert_eq!(
         code(client.get_compute_access().fleet_id("fleet-1").compute_name("i-1").send().await),

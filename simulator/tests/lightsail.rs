@@ -1,45 +1,30 @@
 //! The real Rust SDK against Lightsail, in process and over HTTP, and the rules of a careful operator.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod sdk;
+
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
 use aws_sdk_lightsail::Client;
-use aws_sdk_lightsail::config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_lightsail::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lightsail::types::{
     AddOnRequest, AddOnType, AutoSnapshotAddOnRequest, Instance, InstanceAttributeUpdates, IpAddressType,
     NetworkProtocol, OperationStatus, PortInfo, ResourceType, Tag,
 };
 use serde_json::json;
-use simulator::{Fault, FaultEffect, InstanceSeed, InstanceState, Rule, Settings, World, WrongState, credentials};
+use simulator::{Fault, FaultEffect, InstanceSeed, InstanceState, Rule, Settings, World, WrongState};
 
-fn config() -> aws_sdk_lightsail::config::Builder {
-    let (id, secret) = credentials("123456789012");
-    aws_sdk_lightsail::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new(id, secret, None, None, "test"))
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(1)).build())
-}
+use sdk::code;
+
+/// Keys take a while to make, and machines of tests are slow.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 fn in_process(world: &World) -> Client {
-    Client::from_conf(config().http_client(world.http_client()).build())
+    Client::new(&sdk::in_process(world, PATIENCE))
 }
 
 async fn over_http(world: &World) -> Client {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(simulator::serve(world.clone(), listener));
-    Client::from_conf(config().endpoint_url(url).build())
-}
-
-fn code<T, E: ProvideErrorMetadata, R>(result: Result<T, SdkError<E, R>>) -> String {
-    match result {
-        Ok(_) => "Ok".to_owned(),
-        Err(error) => format!("{}: {}", error.code().unwrap_or("none"), error.message().unwrap_or("none")),
-    }
+    Client::new(&sdk::over_http(world, PATIENCE).await)
 }
 
 fn rules(world: &World) -> Vec<Rule> {

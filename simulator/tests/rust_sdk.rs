@@ -1,11 +1,13 @@
 //! The real Rust SDK against a world: in process and over HTTP, in both of AppStream's protocols.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod sdk;
+
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_sdk_appstream::Client;
-use aws_sdk_appstream::config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_appstream::error::ProvideErrorMetadata;
 use aws_sdk_appstream::types::{ComputeCapacity, FleetAttribute, FleetState as AwsState, FleetType};
 use aws_smithy_json::protocol::aws_json_rpc::AwsJsonRpcProtocol;
@@ -13,43 +15,32 @@ use simulator::{
     AuthenticationType, Fault, FaultEffect, FleetState, Outcome, Rule, RunningRule, Settings, World, credentials,
 };
 
+use sdk::code;
+
 #[derive(Clone, Copy, Debug)]
 enum Speaks {
     Cbor,
     Json,
 }
 
-fn config(account: &str, speaks: Speaks) -> aws_sdk_appstream::config::Builder {
-    let (id, secret) = credentials(account);
-    let builder = aws_sdk_appstream::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new(id, secret, None, None, "test"))
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(1)).build());
-    match speaks {
-        // The SDK's own choice.
-        Speaks::Cbor => builder,
-        Speaks::Json => builder.protocol(AwsJsonRpcProtocol::aws_json_1_1()),
-    }
-}
+/// Long enough for an answer, short enough for the ones that never come.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 fn in_process(world: &World, speaks: Speaks) -> Client {
-    Client::from_conf(config("123456789012", speaks).http_client(world.http_client()).build())
+    client(&sdk::in_process(world, PATIENCE), speaks)
 }
 
 async fn over_http(world: &World, speaks: Speaks) -> Client {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(simulator::serve(world.clone(), listener));
-    Client::from_conf(config("123456789012", speaks).endpoint_url(url).build())
+    client(&sdk::over_http(world, PATIENCE).await, speaks)
 }
 
-fn code<T, E: ProvideErrorMetadata, R>(result: Result<T, aws_sdk_appstream::error::SdkError<E, R>>) -> String {
-    match result {
-        Ok(_) => "Ok".to_owned(),
-        Err(error) => format!("{}: {}", error.code().unwrap_or("none"), error.message().unwrap_or("none")),
-    }
+fn client(config: &SdkConfig, speaks: Speaks) -> Client {
+    let config = aws_sdk_appstream::config::Builder::from(config);
+    Client::from_conf(match speaks {
+        // The SDK's own choice.
+        Speaks::Cbor => config.build(),
+        Speaks::Json => config.protocol(AwsJsonRpcProtocol::aws_json_1_1()).build(),
+    })
 }
 
 async fn create(client: &Client, name: &str, uid: &str) {

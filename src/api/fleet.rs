@@ -95,7 +95,8 @@ pub struct FleetSettings {
     #[schemars(extend("x-kubernetes-validations" = form::IMAGE_ARN))]
     pub image_arn: Option<Arn>,
     /// How much of the fleet is kept; not for ELASTIC. Default: created with 1, and then never compared, so that AWS's own
-    /// scaling or an autoscaler owns it. Changed without stopping the fleet.
+    /// scaling or an autoscaler owns it (an autoscaler begins after one `kubectl scale`: Kubernetes serves no `/scale` while the
+    /// field is absent). Changed without stopping the fleet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compute_capacity: Option<ComputeCapacity>,
     /// How many users an ELASTIC fleet takes at once, 1 to 1000000. Required there, not for other fleets. A change needs a

@@ -31,7 +31,7 @@ use super::live::sts::{CallerIdentity, caller_identity};
 use super::live::{Way, https_client};
 use crate::api::Region;
 use crate::api::account::{Endpoints, RequestLimits};
-use crate::plan::account::{Entry, Found, House, Judgement, Wish};
+use crate::plan::account::{Book, Entry, Found, House, Judgement, Wish};
 use crate::plan::{Allow, Class, Identity, Kind, Mandate, Refusal, Scope};
 pub use book::AccountBook;
 use caller::Caller;
@@ -187,7 +187,8 @@ impl Accounts {
     pub async fn scope_of<K: Kind>(&self, object: &K::Object) -> Result<Scope, ScopeError> {
         let namespace = object.namespace().unwrap_or_default();
         let (account, region) = K::place(object);
-        self.resolve(&Wish { kind: K::NAME, namespace: &namespace, account, region }).await
+        let wish = Wish { kind: K::NAME, namespace: &namespace, account, region };
+        self.resolve_if(&wish, |allow| K::may(object, allow)).await
     }
 
     /// Where an object with this wish lives. What is refused costs no request to AWS.
@@ -195,9 +196,21 @@ impl Accounts {
     /// # Errors
     /// When it may not live there, or AWS does not say who we are.
     pub async fn resolve(&self, wish: &Wish<'_>) -> Result<Scope, ScopeError> {
+        self.resolve_if(wish, |_| Ok(())).await
+    }
+
+    /// The same, where it also may what it asks for.
+    async fn resolve_if(
+        &self,
+        wish: &Wish<'_>,
+        may: impl Fn(&Allow) -> Result<(), String>,
+    ) -> Result<Scope, ScopeError> {
         let book = self.book.now().ok_or_else(|| not_yet("the Account objects"))?;
+        self.forget_paces(&book);
+        let may = |allow: &Allow| may(allow).map_err(|text| ScopeError::from(Refusal::Wish(text)));
         let (entry, region) = match book.judge(wish, &self.house) {
             Judgement::Own(region) => {
+                may(&Allow::own())?;
                 let caller = self.caller(None, || self.own_identity(&region)).await?;
                 return Ok(self.scope(caller, region, Allow::own(), Identity::Own));
             }
@@ -205,6 +218,7 @@ impl Accounts {
             Judgement::Refused(refusal) => return Err(refusal.into()),
             Judgement::NotYet => return Err(not_yet("the namespaces").into()),
         };
+        may(&entry.allow())?;
         let mandate = Arc::new(entry.mandate(wish.namespace));
         let caller = self.caller_of(&entry, &mandate, &region).await?;
         match entry.mismatch(&caller.account) {
@@ -345,14 +359,28 @@ impl Accounts {
             return;
         }
         let old = paces.insert(entry.name.clone(), Pace { account_id: account_id.to_owned(), limits });
-        if let Some(book) = self.book.now() {
-            paces.retain(|name, _| book.accounts.contains_key(name));
-        }
         for account_id in old.iter().map(|pace| pace.account_id.as_str()).chain([account_id]) {
-            let of_it = paces.values().filter(|pace| pace.account_id == account_id).filter_map(|pace| pace.limits);
-            let slowest = of_it.min_by(|a, b| a.ceiling.total_cmp(&b.ceiling));
-            self.gate.limit(account_id, slowest);
+            self.keep_pace(&paces, account_id);
         }
+    }
+
+    /// An Account that is gone limits nobody.
+    fn forget_paces(&self, book: &Book) {
+        let mut paces = lock(&self.paces);
+        if paces.keys().all(|name| book.accounts.contains_key(name)) {
+            return;
+        }
+        let of_book = |(name, _): &(String, Pace)| book.accounts.contains_key(name);
+        let (kept, gone): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut *paces).into_iter().partition(of_book);
+        *paces = kept;
+        for pace in gone.values() {
+            self.keep_pace(&paces, &pace.account_id);
+        }
+    }
+
+    fn keep_pace(&self, paces: &BTreeMap<String, Pace>, account_id: &str) {
+        let of_it = paces.values().filter(|pace| pace.account_id == account_id).filter_map(|pace| pace.limits);
+        self.gate.limit(account_id, of_it.min_by(|a, b| a.ceiling.total_cmp(&b.ceiling)));
     }
 
     fn way_to_sts(&self, region: &Region) -> Way {

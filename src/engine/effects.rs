@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,13 +59,16 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             let late = || Err(ScopeError::Aws(AwsError::timeout("Describe", OBSERVE_DEADLINE)));
             Ok(self.before_its_end(object, read).await?.unwrap_or_else(late))
         };
-        Ok(match self.engine.parts().stage.play(|| "aws observe".into(), false, timed).await? {
+        Ok(match self.engine.parts().stage.play(|| observe(looks), false, timed).await? {
             Ok((scope, state)) => {
-                self.memory(|memory| {
-                    if let Some(failure) = memory.read_failure.take() {
-                        memory.since.remove(&failure.operation);
-                    }
-                });
+                // What AWS was not asked for says nothing of what it refuses.
+                if K::asks_aws(looks) {
+                    self.memory(|memory| {
+                        if let Some(failure) = memory.read_failure.take() {
+                            memory.since.remove(&failure.operation);
+                        }
+                    });
+                }
                 (Some(scope), Seen::Found(state))
             }
             Err(ScopeError::Aws(error)) => {
@@ -111,6 +115,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 Err(_) => Err(AwsError::timeout(operation, SEND_DEADLINE)),
             }
         };
+        // Whatever becomes of this pass, AWS may have been told from here on.
+        let before = self.memory(|memory| memory.last_write.replace((parts.clock)()));
         let outcome = parts.stage.play(|| format!("aws {operation}"), true, sent).await;
         let ended = (parts.clock)();
         match outcome {
@@ -139,9 +145,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 info!(kind = K::NAME, object = %self.id, operation, code = %error.code, "refused or unanswered: {}", error.message);
                 self.memory(|memory| {
                     // What was refused did not happen; what was not answered may have, until then.
-                    if error.class == Class::Unavailable {
-                        memory.last_write = Some(ended);
-                    }
+                    memory.last_write = if error.class == Class::Unavailable { Some(ended) } else { before };
                     memory.not_before = Some(ended);
                 });
                 let wait = self.remember(object, Some(call), &error);
@@ -269,4 +273,9 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             wait
         })
     }
+}
+
+/// The name of a look: what it looks for beside what every look shows.
+fn observe(looks: &BTreeSet<impl Debug>) -> String {
+    looks.iter().fold("aws observe".to_owned(), |name, look| format!("{name} {look:?}"))
 }

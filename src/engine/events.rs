@@ -14,6 +14,8 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
+use kube::core::Status;
+use kube::core::response::StatusCause;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -200,14 +202,14 @@ impl<A: EventApi> Poster<A> {
                 }
                 // Gone before its time: say it anew.
                 Ok(false) => drop(self.said.remove(&key)),
-                Err(failure) => return complain(about, &news, &failure),
+                Err(failure) => return complain(about, &news, failure),
             }
         } else if !spend(&mut self.budgets, uid, now) {
             return EventOutcome::Dropped;
         }
         let event = self.event(about, &news, note);
         if let Err(failure) = within(self.api.create(&event)).await {
-            return complain(about, &news, &failure);
+            return complain(about, &news, failure);
         }
         let namespace = event.metadata.namespace.unwrap_or_default();
         let name = event.metadata.name.unwrap_or_default();
@@ -277,17 +279,41 @@ fn refilled(budget: &Budget, now: Instant) -> f64 {
     (budget.left + earned).min(BURST)
 }
 
-async fn within<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, String> {
+/// Why an event was not written.
+enum Unwritten {
+    /// The namespace is being deleted, and takes nothing new: nobody is left to read it.
+    NamespaceGoes,
+    /// Anything else, in words.
+    Failed(String),
+}
+
+async fn within<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Unwritten> {
     match tokio::time::timeout(REQUEST, request).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_elapsed) => Err("no answer came in time".to_owned()),
+        Ok(Err(kube::Error::Api(status))) if namespace_goes(&status) => Err(Unwritten::NamespaceGoes),
+        Ok(answer) => answer.map_err(|error| Unwritten::Failed(error.to_string())),
+        Err(_elapsed) => Err(Unwritten::Failed("no answer came in time".to_owned())),
     }
 }
 
-fn complain(about: &ObjectReference, news: &News, failure: &str) -> EventOutcome {
+fn complain(about: &ObjectReference, news: &News, failure: Unwritten) -> EventOutcome {
     let (namespace, name) = (about.namespace.as_deref().unwrap_or_default(), about.name.as_deref().unwrap_or_default());
-    tracing::warn!("posting the event {} about {namespace}/{name}: {failure}", news.reason);
-    EventOutcome::Failed
+    match failure {
+        Unwritten::NamespaceGoes => {
+            tracing::debug!("no event {} about {namespace}/{name}: its namespace goes", news.reason);
+            EventOutcome::Dropped
+        }
+        Unwritten::Failed(why) => {
+            tracing::warn!("posting the event {} about {namespace}/{name}: {why}", news.reason);
+            EventOutcome::Failed
+        }
+    }
+}
+
+/// Whether a refusal says that the namespace is being deleted: it takes nothing new then.
+/// <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#namespacelifecycle>
+pub(super) fn namespace_goes(status: &Status) -> bool {
+    let goes = |cause: &StatusCause| cause.reason == "NamespaceTerminating";
+    status.details.as_ref().is_some_and(|details| details.causes.iter().any(goes))
 }
 
 /// The first `most` bytes of a text, or fewer where that would split a character.

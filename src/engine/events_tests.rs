@@ -18,6 +18,7 @@ struct Server {
     written: Arc<Mutex<Vec<Written>>>,
     forgets: Arc<Mutex<bool>>,
     hangs: Arc<Mutex<bool>>,
+    namespace_goes: Arc<Mutex<bool>>,
 }
 
 impl Server {
@@ -34,6 +35,15 @@ impl Server {
 impl EventApi for Server {
     async fn create(&self, event: &Event) -> Result<(), kube::Error> {
         self.answer().await;
+        if *self.namespace_goes.lock().unwrap() {
+            return Err(kube::Error::Api(Box::new(
+                serde_json::from_value(json!({
+                    "code": 403, "reason": "Forbidden", "message": "it is being terminated",
+                    "details": { "causes": [{ "reason": "NamespaceTerminating" }] },
+                }))
+                .unwrap(),
+            )));
+        }
         let text = |text: &Option<String>| text.clone().unwrap();
         let new = Written::New { namespace: text(&event.metadata.namespace), note: text(&event.note) };
         self.written.lock().unwrap().push(new);
@@ -105,6 +115,16 @@ async fn the_same_news_within_an_hour_are_one_event_with_a_series() {
     events.tell(&fleet("a"), news("idle"));
     settle().await;
     assert_eq!(server.written(), [new("idle"), series(2), series(1001), new("idle")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_goes_takes_no_news_and_that_is_no_failure() {
+    let server = Server::default();
+    *server.namespace_goes.lock().unwrap() = true;
+    let (events, metrics, _task) = start(&server);
+    events.tell(&fleet("a"), news("idle"));
+    settle().await;
+    assert_eq!((counted(&metrics, "dropped"), counted(&metrics, "failed")), ("1".to_owned(), "0".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]

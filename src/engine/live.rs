@@ -94,6 +94,10 @@ where
         }
     }
 
+    async fn find_secret(&self, namespace: &str, name: &str) -> Result<Option<SecretFacts>, SecretError> {
+        live_secrets::find(&Api::namespaced(self.requests.clone(), namespace), name).await
+    }
+
     async fn write_secret(
         &self,
         namespace: &str,

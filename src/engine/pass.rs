@@ -13,7 +13,7 @@ use crate::api::{FINALIZER, PAUSED, RECONCILE_REQUESTED_AT};
 use crate::aws::AwsPort;
 use crate::aws::accounts::ScopeError;
 use crate::aws::gate::Urgency;
-use crate::plan::secret::{SecretFailure, SecretRefusal, SecretWrite};
+use crate::plan::secret::{SecretFailure, SecretRefusal, SecretSeen, SecretVerb, SecretWrite};
 use crate::plan::{Beside, Call, Face, Input, Kind, Neighbour, News, Next, Plan, Scope, Seen, Status};
 use crate::telemetry::labels::PassOutcome;
 
@@ -119,39 +119,65 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         };
         let secrets = &self.engine.secrets;
         let secret = K::secret(&object).map(|name| secrets.seen(&self.id.namespace, &name)).unwrap_or_default();
-        let secret_failure = self.memory(|memory| memory.secret_failure.clone());
-        let beside = Beside { objects, keys: BTreeMap::new(), secret, secret_failure };
+        let (secret_failure, secret_written) = self.memory(|m| (m.secret_failure.clone(), m.secret_written));
+        let beside = Beside { objects, keys: BTreeMap::new(), secret, secret_failure, secret_written };
         Some(Known { object, scope: None, seen: Seen::NotLooked, told: self.now, beside })
     }
 
     /// AWS is left alone for so long; what is to be done at the API server alone, such as the end of a Secret, or what an
     /// Account has stopped to allow, is not put off.
     async fn keep_while_aws_rests(&self, mut known: Known<K>, left: Duration) -> Result<Outcome, Outcome> {
-        if let Plan { next: Next::Keep(write), status, news } = self.plan(&known) {
-            return self.keep_secret(known, *write, status, news).await;
+        self.look_by_name(&mut known).await;
+        if let Some(plan) = without_aws(self.plan(&known)) {
+            return self.act(known, plan).await;
         }
         match self.before_its_end(&known.object, self.engine.parts().aws.scope(&known.object)).await? {
             Some(Ok(scope)) => known.scope = Some(scope),
             Some(Err(ScopeError::NotAllowed(refusal))) => known.seen = Seen::NotAllowed(refusal.to_string()),
             Some(Err(ScopeError::Aws(_))) | None => {}
         }
-        match self.plan(&known) {
-            Plan { next: Next::Keep(write), status, news } => self.keep_secret(known, *write, status, news).await,
-            Plan { .. } => Err(Outcome::after(PassOutcome::Held, left)),
+        match without_aws(self.plan(&known)) {
+            Some(plan) => self.act(known, plan).await,
+            None => Err(Outcome::after(PassOutcome::Held, left)),
+        }
+    }
+
+    /// Whoever says that a Secret is gone, and had said that it was there, has looked for it by its name: the watch shows only
+    /// what has our label.
+    async fn look_by_name(&self, known: &mut Known<K>) {
+        let leaves =
+            known.object.meta().deletion_timestamp.is_some() || K::ends(&known.object).is_some_and(|at| at <= self.now);
+        if leaves && K::shows_secret(&known.object) {
+            self.name_is_taken(known).await;
         }
     }
 
     /// Plans, and looks at AWS for as long as the plan asks for it; then does what the plan says.
     async fn decide(&self, mut known: Known<K>) -> Result<Outcome, Outcome> {
+        self.look_by_name(&mut known).await;
         let mut plan = self.plan(&known);
+        let mut name_looked_at = false;
         for _ in 0..LOOKS {
             let Next::Look(looks) = plan.next else { break };
+            // Nobody asks AWS for what cannot be kept: the watch shows only Secrets with our label.
+            if !looks.is_empty()
+                && !std::mem::replace(&mut name_looked_at, true)
+                && self.name_is_taken(&mut known).await
+            {
+                plan = self.plan(&known);
+                continue;
+            }
             self.read_keys(&known.object, &looks, &mut known.beside.keys).await;
             let not_before = self.not_before(&looks);
             (known.scope, known.seen) = self.observe(&known.object, &looks, not_before).await?;
             known.told = (self.engine.parts().clock)();
             plan = self.plan(&known);
         }
+        self.act(known, plan).await
+    }
+
+    /// Does what the plan says.
+    async fn act(&self, known: Known<K>, plan: Plan<K>) -> Result<Outcome, Outcome> {
         let Plan { next, status, news } = plan;
         match next {
             Next::Send(call) => self.carry_out(known, call, status, news).await,
@@ -188,6 +214,16 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 Plan { status: plan.status.with_last_handled(requested), ..plan }
             }
         }
+    }
+
+    /// Whether there is a Secret of the name, which the watch does not show, where one is to be made.
+    async fn name_is_taken(&self, known: &mut Known<K>) -> bool {
+        let Some(name) = K::secret(&known.object).filter(|_| known.beside.secret == SecretSeen::Absent) else {
+            return false;
+        };
+        let Some(facts) = self.engine.find_secret(&self.id.namespace, &name).await else { return false };
+        known.beside.secret = SecretSeen::There(facts);
+        true
     }
 
     /// A routine look may share a read that is up to half its own interval old; nothing older than our last write, and what
@@ -248,7 +284,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
     /// anything is sent; otherwise the object is read again.
     async fn still_so(&self, known: &Known<K>, status: K::Status) -> Result<Arc<K::Object>, Outcome> {
         let stamped =
-            known.object.status().is_some_and(|s| s.same_stamps(&status)) || !differs(&*known.object, &status);
+            known.object.status().is_some_and(|s| s.same_stamps(&status) && s.last_handled() == status.last_handled())
+                || !differs(&*known.object, &status);
         let fresh = match stamped {
             true => self.read_again().await?,
             false => self.report(&known.object, status).await?,
@@ -281,12 +318,19 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
                 return Err(outcome);
             }
         };
+        // What AWS, or the API server, took long to answer must not come after the end.
+        let over = K::ends(&fresh).is_some_and(|at| at <= (self.engine.parts().clock)());
+        match write.verb() {
+            SecretVerb::Create | SecretVerb::Replace if over => return Err(Outcome::now(PassOutcome::Held)),
+            SecretVerb::Create | SecretVerb::Replace | SecretVerb::Delete => {}
+        }
         let namespace = &self.id.namespace;
         match self.engine.perform_secret(namespace, Some(&*fresh), &write).await {
             Ok(facts) => {
                 info!(kind = K::NAME, object = %self.id, secret = write.name(), "{:?} secret", write.verb());
                 self.engine.secrets.learn(namespace, write.name(), facts);
-                self.memory(|memory| memory.secret_failure = None);
+                let now = (self.engine.parts().clock)();
+                self.memory(|memory| (memory.secret_failure, memory.secret_written) = (None, Some(now)));
                 self.tell(&fresh, news);
                 Ok(Outcome::now(PassOutcome::Sent))
             }
@@ -412,6 +456,14 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
 
     pub(super) fn memory<T>(&self, change: impl FnOnce(&mut Memory<K>) -> T) -> T {
         self.engine.with_memory(self.id, self.uid.as_deref(), change)
+    }
+}
+
+/// The plan, if AWS is not needed for it.
+fn without_aws<K: Kind>(plan: Plan<K>) -> Option<Plan<K>> {
+    match plan.next {
+        Next::Look(_) | Next::Send(_) => None,
+        Next::Keep(_) | Next::Wait(_) | Next::Settled(_) | Next::Release => Some(plan),
     }
 }
 

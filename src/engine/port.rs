@@ -105,6 +105,7 @@ impl<K: Kind> KubeEffect<K> {
 pub enum EffectName {
     Read,
     ReadKey,
+    FindSecret,
     Guard,
     Report,
     Release,
@@ -128,6 +129,7 @@ impl Label for EffectName {
         match self {
             Self::Read => "read",
             Self::ReadKey => "read_key",
+            Self::FindSecret => "find_secret",
             Self::Guard => "guard",
             Self::Report => "report",
             Self::Release => "release",
@@ -251,6 +253,16 @@ pub trait KubePort<K: Kind>: Send + Sync + 'static {
 
     /// Reads a key of a Secret or ConfigMap of this namespace from the API server itself. Nothing of it is kept.
     fn read_key(&self, namespace: &str, key: &KeyRef) -> impl Future<Output = KeyFound> + Send;
+
+    /// The Secret of this name, whoever's it is: its metadata, and nothing else of it.
+    ///
+    /// # Errors
+    /// When the API server refused to say, or did not answer by the deadline.
+    fn find_secret(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<SecretFacts>, SecretError>> + Send;
 
     /// Writes the Secret that an object keeps, with that as its controlling owner (a deletion needs none); what is there then
     /// (`None`: nothing).

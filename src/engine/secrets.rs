@@ -264,6 +264,21 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
         }
     }
 
+    /// Looks whether the name of a Secret is taken; nothing where nobody can say.
+    pub(super) async fn find_secret(&self, namespace: &str, name: &str) -> Option<SecretFacts> {
+        let parts = self.parts();
+        let act = async {
+            match tokio::time::timeout(KUBE_DEADLINE, parts.kube.find_secret(namespace, name)).await {
+                Ok(found) => found,
+                Err(_) => Err(SecretError::unavailable("no answer from the API server in time")),
+            }
+        };
+        let effect = EffectName::FindSecret;
+        let found = parts.stage.play(|| format!("kube {}", effect.label()), false, act).await;
+        parts.metrics.kube_request(effect, counted(&found));
+        found.ok().flatten()
+    }
+
     /// Writes a Secret: asks the lease, has a deadline, is numbered and counted.
     pub(super) async fn perform_secret(
         &self,
@@ -283,13 +298,16 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             }
         };
         let outcome = parts.stage.play(|| format!("kube {}", name.label()), true, act).await;
-        let counted = match outcome.as_ref().map_err(|error| error.why) {
-            Ok(_) => KubeOutcome::Ok,
-            Err(SecretRefusal::Taken | SecretRefusal::Conflict) => KubeOutcome::Conflict,
-            Err(SecretRefusal::Denied | SecretRefusal::Refused) => KubeOutcome::Refused,
-            Err(SecretRefusal::Unavailable) => KubeOutcome::Unavailable,
-        };
-        parts.metrics.kube_request(name, counted);
+        parts.metrics.kube_request(name, counted(&outcome));
         outcome
+    }
+}
+
+fn counted<T>(outcome: &Result<T, SecretError>) -> KubeOutcome {
+    match outcome.as_ref().map_err(|error| error.why) {
+        Ok(_) => KubeOutcome::Ok,
+        Err(SecretRefusal::Taken | SecretRefusal::Conflict) => KubeOutcome::Conflict,
+        Err(SecretRefusal::Denied | SecretRefusal::Refused) => KubeOutcome::Refused,
+        Err(SecretRefusal::Unavailable) => KubeOutcome::Unavailable,
     }
 }

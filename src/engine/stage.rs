@@ -53,32 +53,32 @@ impl Stage {
     /// `name#number:before`, `name#number:answered` of the effects of that name (`aws StopFleet#2:answered`), from 1. It says
     /// in the log when it is reached, for a test that then kills the process. `None` when the text says something else.
     pub fn holding(at: &str) -> Option<Self> {
-        let (at, when) = at.rsplit_once(':')?;
-        let (name, number) = at.rsplit_once('#').map_or((None, at), |(name, number)| (Some(name.to_owned()), number));
-        let number: u64 = number.parse().ok()?;
-        let when = match when {
-            "before" => When::Before,
-            "answered" => When::Answered,
-            _ => return None,
-        };
-        let (begun, meant) = (AtomicU64::new(0), AtomicU64::new(0));
-        let meant = move |moment: &Moment| {
-            if moment.when == When::Before && name.as_ref().is_none_or(|name| *name == moment.effect) {
-                let nth = begun.fetch_add(1, Ordering::Relaxed) + 1;
-                if (if name.is_some() { nth } else { moment.number }) == number {
-                    meant.store(moment.number, Ordering::Relaxed);
-                }
-            }
-            moment.when == when && moment.number == meant.load(Ordering::Relaxed)
-        };
+        let at = At::parse(at)?;
         Some(Self::watched(Arc::new(move |moment: Moment| {
-            let hold = meant(&moment);
+            let hold = at.is(&moment);
             Box::pin(async move {
                 let (number, effect) = (moment.number, &moment.effect);
                 tracing::info!(number, %effect, when = ?moment.when, "effect");
                 if hold {
                     tracing::info!(number, %effect, when = ?moment.when, "held at effect");
                     std::future::pending::<()>().await;
+                }
+            })
+        })))
+    }
+
+    /// A stage on which each of several moments, written as for [`Stage::holding`] and separated by commas, panics, with
+    /// whatever the effect was given or answered in hand. `None` when the text says something else.
+    #[cfg(debug_assertions)]
+    #[allow(clippy::panic)]
+    pub fn panicking(at: &str) -> Option<Self> {
+        let all = at.split(',').map(At::parse).collect::<Option<Vec<At>>>()?;
+        Some(Self::watched(Arc::new(move |moment: Moment| {
+            // Each counts for itself.
+            let panics = all.iter().filter(|at| at.is(&moment)).count() > 0;
+            Box::pin(async move {
+                if panics {
+                    panic!("told to panic at {} {:?}", moment.effect, moment.when);
                 }
             })
         })))
@@ -94,6 +94,40 @@ impl Stage {
         let outcome = act.await;
         watcher(moment(When::Answered)).await;
         outcome
+    }
+}
+
+/// One moment, named before it comes.
+struct At {
+    name: Option<String>,
+    number: u64,
+    when: When,
+    begun: AtomicU64,
+    meant: AtomicU64,
+}
+
+impl At {
+    fn parse(at: &str) -> Option<Self> {
+        let (at, when) = at.rsplit_once(':')?;
+        let (name, number) = at.rsplit_once('#').map_or((None, at), |(name, number)| (Some(name.to_owned()), number));
+        let number = number.parse().ok()?;
+        let when = match when {
+            "before" => When::Before,
+            "answered" => When::Answered,
+            _ => return None,
+        };
+        Some(Self { name, number, when, begun: AtomicU64::new(0), meant: AtomicU64::new(0) })
+    }
+
+    /// Whether this is it; counts the effects of its name.
+    fn is(&self, moment: &Moment) -> bool {
+        if moment.when == When::Before && self.name.as_ref().is_none_or(|name| *name == moment.effect) {
+            let nth = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+            if (if self.name.is_some() { nth } else { moment.number }) == self.number {
+                self.meant.store(moment.number, Ordering::Relaxed);
+            }
+        }
+        moment.when == self.when && moment.number == self.meant.load(Ordering::Relaxed)
     }
 }
 
@@ -131,5 +165,20 @@ mod tests {
         for wrong in ["", "3", "3:after", "x:before", "aws stop#:before"] {
             assert!(Stage::holding(wrong).is_none(), "{wrong}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_moments_that_are_named_panic_and_all_others_do_not() {
+        let stage = Stage::panicking("aws stop#2:answered,kube read#1:before").unwrap();
+        let mut panicked = Vec::new();
+        for effect in ["aws stop", "kube read", "aws stop", "kube read"] {
+            let made = Arc::new(AtomicU64::new(0));
+            let (stage, count) = (stage.clone(), Arc::clone(&made));
+            let act = async move { count.fetch_add(1, Ordering::Relaxed) };
+            let played = tokio::spawn(async move { stage.play(|| effect.to_owned(), true, act).await });
+            panicked.push((played.await.is_err(), made.load(Ordering::Relaxed)));
+        }
+        assert_eq!(panicked, [(false, 1), (true, 0), (true, 1), (false, 1)]);
+        assert!(Stage::panicking("aws stop#2:answered,").is_none());
     }
 }

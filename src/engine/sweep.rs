@@ -14,6 +14,8 @@ use crate::plan::{Kind, News, Scope, Status, ownership};
 use super::port::KubePort;
 use super::{Engine, lock};
 
+/// When is looked first: by then every object of a thousand has been looked at once.
+pub const FIRST: Duration = Duration::from_secs(300);
 /// How often is looked. Each look costs one full list and the tags of what no object claims.
 pub const EVERY: Duration = Duration::from_secs(3600);
 

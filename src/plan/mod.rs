@@ -81,6 +81,21 @@ pub trait Kind: Clone + Debug + PartialEq + Send + Sync + 'static {
     fn secret(_object: &Self::Object) -> Option<String> {
         None
     }
+    /// Whether its status says that the Secret is there.
+    fn shows_secret(_object: &Self::Object) -> bool {
+        false
+    }
+    /// Why it may not ask for what it asks for, by what its Account allows it: judged before AWS is asked for anything.
+    ///
+    /// # Errors
+    /// The sentence that says so.
+    fn may(_object: &Self::Object, _allow: &Allow) -> Result<(), String> {
+        Ok(())
+    }
+    /// Whether such a look asks AWS for anything.
+    fn asks_aws(_looks: &BTreeSet<Self::Look>) -> bool {
+        true
+    }
     /// From when on that Secret has to go, be it at the end or because the object goes: a pass is due then that nothing else
     /// keeps waiting, and no look at AWS lasts longer.
     fn ends(_object: &Self::Object) -> Option<Timestamp> {

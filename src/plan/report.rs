@@ -168,6 +168,26 @@ pub fn lasting<K: Kind>(failure: &Failure<K>) -> bool {
     elapsed(failure.since, failure.at) >= TEN_MINUTES
 }
 
+/// How long AWS may refuse what an object that is out of service waits for, before it goes back as it was: a passing refusal
+/// (rights that are not known everywhere yet) is over by then.
+pub const PASSING: Duration = Duration::from_secs(60);
+/// The same where AWS says of AppStream that something else is going on there, or that it does not know it yet: its advice is to
+/// wait a few minutes. <https://docs.aws.amazon.com/appstream2/latest/APIReference/CommonErrors.html>
+pub const AT_WORK: Duration = Duration::from_secs(180);
+
+/// Whether a refusal is for good or has lasted, over more than one try, too long to keep a fleet or an instance down for it,
+/// or a stack without a fleet. `busy` is how long that is while AWS is at work on it.
+pub fn hopeless<K: Kind>(failure: &Failure<K>, busy: Duration) -> bool {
+    match failure.class {
+        Class::Rejected => true,
+        Class::QuotaExceeded | Class::AccountPending | Class::AccessDenied | Class::AlreadyExists => {
+            elapsed(failure.since, failure.at) >= PASSING
+        }
+        Class::NotFound | Class::InUse | Class::Busy => elapsed(failure.since, failure.at) >= busy,
+        Class::Throttled | Class::Unavailable | Class::NotSent => lasting(failure),
+    }
+}
+
 /// Whether a failure is of the generation that is carried out now: an older one says nothing of what was mended.
 pub fn of_now<K: Kind>(failure: &Failure<K>, input: &Input<'_, K>) -> bool {
     failure.generation == generation(input.object)
@@ -200,8 +220,10 @@ pub fn trouble<K: Kind>(failure: &Failure<K>, now: Timestamp) -> Option<Verdict>
         Class::Rejected => Some(Verdict::Stalled(Stall::Rejected, words)),
         Class::Unavailable => Some(Verdict::Working(Waiting::AwsUnavailable, words)),
         Class::NotFound => Some(Verdict::Working(Waiting::DependencyNotReady, words)),
-        // In the ordinary case the next look tells; what lasts is worth knowing.
-        Class::AlreadyExists | Class::InUse if lasting => Some(Verdict::Working(Waiting::AwsBusy, words)),
+        // In the ordinary case the next look tells; what comes again is worth knowing.
+        Class::AlreadyExists | Class::InUse if failure.at > failure.since => {
+            Some(Verdict::Working(Waiting::AwsBusy, words))
+        }
         Class::AlreadyExists | Class::InUse | Class::NotSent => None,
     }
 }

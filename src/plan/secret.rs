@@ -36,6 +36,9 @@ pub struct SecretFacts {
     pub stamps: BTreeMap<String, String>,
 }
 
+/// The API group of what keeps Secrets.
+pub const KEEPERS: &str = "access.windlass.dev";
+
 /// The label on every Secret of ours: the uid of the object that it belongs to.
 pub const GRANT_UID: &str = "windlass.dev/grant-uid";
 

@@ -85,7 +85,7 @@ pub enum EventOutcome {
     Repeated,
     /// Only counted here: it was said lately.
     Counted,
-    /// Not said: this object said too much, or too many were waiting.
+    /// Not said: this object said too much, too many were waiting, or its namespace is being deleted.
     Dropped,
     /// The API server refused it, or did not answer in time.
     Failed,

@@ -30,6 +30,7 @@ pub struct ControlPlane {
     controller_manager: Option<Daemon>,
     apiserver: Daemon,
     etcd: Daemon,
+    audit_log: PathBuf,
     scratch: Scratch,
 }
 
@@ -38,7 +39,8 @@ pub struct ControlPlane {
 pub struct Options {
     /// Start kube-controller-manager: garbage collection, namespace deletion, ServiceAccounts and autoscaling.
     pub controller_manager: bool,
-    /// Write one line per answered request to [`ControlPlane::audit_log`].
+    /// Write one line per answered request to [`ControlPlane::audit_log`]. Every control plane does where `WINDLASS_AUDIT` names a
+    /// folder, in which the logs of a whole run are kept.
     pub audit_log: bool,
 }
 
@@ -189,7 +191,7 @@ impl ControlPlane {
     /// The audit log, one JSON event per line; the file exists when [`Options::audit_log`] was given.
     #[must_use]
     pub fn audit_log(&self) -> PathBuf {
-        self.scratch.path().join("audit.jsonl")
+        self.audit_log.clone()
     }
 
     /// The process numbers of everything that runs.
@@ -210,7 +212,12 @@ impl ControlPlane {
         let files = Files::write(&authority, scratch.path())?;
         let (etcd_port, peer_port, port) = (free_port(), free_port(), free_port());
         let etcd = Daemon::spawn_in(&scratch, "etcd", etcd(binaries, &scratch, etcd_port, peer_port))?;
-        let command = apiserver(binaries, &scratch, &files, options, etcd_port, port);
+        let kept = audit_folder();
+        let audited = options.audit_log || kept.is_some();
+        let audit_log =
+            kept.map_or_else(|| scratch.path().join("audit.jsonl"), |folder| folder.join(own_name(&scratch)));
+        let audit = audited.then_some(audit_log.as_path());
+        let command = apiserver(binaries, &scratch, &files, audit, etcd_port, port);
         let apiserver = Daemon::spawn_in(&scratch, "kube-apiserver", command)?;
         let url = format!("https://127.0.0.1:{port}");
         let identity = authority.client("admin", &["system:masters"])?;
@@ -223,6 +230,7 @@ impl ControlPlane {
             controller_manager: None,
             apiserver,
             etcd,
+            audit_log,
             scratch,
         };
         control_plane.wait_until_ready()?;
@@ -318,6 +326,19 @@ impl std::fmt::Display for PortTaken {
 
 impl std::error::Error for PortTaken {}
 
+/// Where the audit logs of a whole run are kept, when they are.
+fn audit_folder() -> Option<PathBuf> {
+    std::env::var_os("WINDLASS_AUDIT").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
+
+/// This control plane's log there: after the program that runs it, without cargo's hash, and the folder.
+fn own_name(scratch: &Scratch) -> String {
+    let program = std::env::current_exe().unwrap_or_default();
+    let stem = program.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let folder = scratch.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    format!("{}.{folder}.jsonl", stem.rsplit_once('-').map_or(&*stem, |(name, _)| name))
+}
+
 fn etcd(binaries: &Binaries, scratch: &Scratch, port: u16, peer_port: u16) -> Command {
     let mut command = Command::new(&binaries.etcd);
     let (client, peer) = (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{peer_port}"));
@@ -336,7 +357,7 @@ fn apiserver(
     binaries: &Binaries,
     scratch: &Scratch,
     files: &Files,
-    options: Options,
+    audit: Option<&Path>,
     etcd_port: u16,
     port: u16,
 ) -> Command {
@@ -355,13 +376,13 @@ fn apiserver(
         .args(["--service-account-issuer=https://kubernetes.default.svc", "--profiling=false"])
         .arg(path("service-account-key-file", &files.service_account_public_key))
         .arg(path("service-account-signing-key-file", &files.service_account_key));
-    if options.audit_log {
+    if let Some(log) = audit {
         let policy = scratch.path().join("audit-policy.yaml");
         // A missing policy ends the API server with an error that names the file.
         let _ = fs::write(&policy, AUDIT_POLICY);
         command
             .arg(path("audit-policy-file", &policy))
-            .arg(path("audit-log-path", &scratch.path().join("audit.jsonl")))
+            .arg(path("audit-log-path", log))
             // No rotation: the whole log is counted. Written before the answer is sent.
             .args(["--audit-log-maxsize=0", "--audit-log-mode=blocking"]);
     }

@@ -65,7 +65,7 @@ impl Source {
             self.say("another process builds it; waiting for that");
             lock.lock().with_context(|| format!("lock {}", cache.display()))?;
         }
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.folder);
+        let folder = self.source_folder();
         let go = self.usable_go(&folder)?;
         for program in self.programs.iter().filter(|program| !present(program)) {
             let Program { name, package, usual } = program;
@@ -92,9 +92,14 @@ impl Source {
         Ok(())
     }
 
+    /// Where go.mod is.
+    pub fn source_folder(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(self.folder)
+    }
+
     /// The go command, if there is one that can build in `folder`. Run there, an older Go fetches the toolchain that go.mod
     /// asks for by itself where it may.
-    fn usable_go(&self, folder: &Path) -> Result<PathBuf> {
+    pub fn usable_go(&self, folder: &Path) -> Result<PathBuf> {
         let wanted = self.go_mod.lines().find_map(|line| line.strip_prefix("go ")).unwrap_or("1.26.0").trim();
         let advice = format!(
             "install Go {wanted} or later, see https://go.dev/doc/install (testbed/preflight.sh go says the command)"

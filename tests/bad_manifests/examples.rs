@@ -1,5 +1,7 @@
 //! The manifests in `examples/` are taken as they are, by kubectl as people run it.
 
+use std::collections::BTreeSet;
+
 use super::{Cluster, KINDS, definition, folder};
 
 #[tokio::test]
@@ -62,4 +64,27 @@ async fn every_example_is_taken_and_explained() {
     assert!(explained.contains("a cron expression of five fields"), "{explained}");
     let tree = kubectl(&["explain", "fleets.appstream.windlass.dev", "--recursive"]);
     assert!(tree.contains("maxSessionsPerInstance\t<integer>"), "{tree}");
+}
+
+/// One that can be copied for each target of a grant, and for each way into it.
+#[test]
+fn there_is_an_example_of_a_grant_for_every_target() {
+    let all = std::fs::read_dir(folder("examples/access")).unwrap().map(|entry| {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        serde_yaml::from_str::<serde_json::Value>(&text).unwrap()["spec"].clone()
+    });
+    let targets: BTreeSet<(&str, String)> = all
+        .flat_map(|spec| {
+            ["lightsailInstance", "gameLiftInstance", "gameLiftCompute"]
+                .into_iter()
+                .filter_map(|target| {
+                    let protocol = spec.get(target)?["protocol"].as_str().unwrap_or_default();
+                    Some((target, protocol.to_owned()))
+                })
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let every =
+        [("gameLiftCompute", ""), ("gameLiftInstance", ""), ("lightsailInstance", "rdp"), ("lightsailInstance", "ssh")];
+    assert_eq!(targets, every.map(|(target, protocol)| (target, protocol.to_owned())).into());
 }

@@ -4,6 +4,7 @@
 
 mod iam;
 mod readme;
+mod rights;
 
 use std::collections::BTreeSet;
 use std::fs;

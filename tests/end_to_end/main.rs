@@ -2,8 +2,12 @@
 //! that are not there, objects that it cannot read, people who edit all the time.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod replicas;
 #[allow(dead_code)]
 mod stage;
+mod tools;
+#[allow(dead_code)]
+mod witness;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -39,12 +43,19 @@ async fn a_dead_leader_is_followed_and_a_frozen_one_writes_nothing_when_it_thaws
     let second = contend(two).ready().await;
     stage.create("led", spec(json!({}))).await;
     stage.until("led", "Ready", ready).await;
+    // The standby is warm: it is ready, and its caches know what the leader did.
+    let counted = |operator: &Operator| {
+        operator.metric("windlass_objects{condition=\"Ready\",kind=\"Fleet.appstream.windlass.dev\",reason=\"Available\",status=\"True\"}")
+    };
+    until("the standby has seen it", || counted(&second) == 1.0).await;
+    assert!(second.ask("/readyz").is_ok());
     assert_eq!((mutations(&stage, one, 0), mutations(&stage, two, 0), leads(&second)), (2, 0, false));
 
     // Dead: the other acts when the lease has run out, a retry and an election later.
     first.daemon.kill();
     let late = rename("after the kill").await;
     assert!(late < LEASE * 3, "the other acted after {late:?}");
+    stage::say(&format!("leader killed: an edit made right then is in AWS after {:.1} s", late.as_secs_f32()));
     assert_eq!((mutations(&stage, one, 0), mutations(&stage, two, 0)), (2, 1));
 
     // Frozen past its lease, with an edit to carry out on waking.
@@ -52,7 +63,8 @@ async fn a_dead_leader_is_followed_and_a_frozen_one_writes_nothing_when_it_thaws
     let third = contend(three).ready().await;
     second.daemon.signal("STOP");
     let frozen = stage.requests();
-    rename("while the leader is frozen").await;
+    let late = rename("while the leader is frozen").await;
+    stage::say(&format!("leader frozen: an edit made right then is in AWS after {:.1} s", late.as_secs_f32()));
     stage.patch("led", json!({ "spec": { "displayName": "right before the thaw" } })).await;
     second.daemon.signal("CONT");
     stage.until_aws("led", "thawed", |fleet| fleet["settings"]["DisplayName"] == "right before the thaw").await;
@@ -151,8 +163,11 @@ async fn without_definitions_with_poison_and_without_an_api_server_it_waits_and_
     let poison = stage.object("poison").await;
     assert_eq!((poison["metadata"].get("finalizers"), stage.writes("poison", 0).len()), (None, 0));
 
-    // The API server is away for longer than the lease: nothing is written to AWS, and all goes on afterwards.
+    // The API server is away for longer than the lease: nothing is written to AWS, and all goes on afterwards. Of two.
     stage.until("good", "Ready", ready).await;
+    let standby = recipe().ready().await;
+    let leaders = || [&operator, &standby].map(|one| one.metric("windlass_leader"));
+    assert_eq!(leaders(), [1.0, 0.0]);
     let apiserver = control_plane.pids()[1].to_string();
     let signal = |name: &str| {
         let done = std::process::Command::new("kill").args(["-s", name, &apiserver]).status().unwrap();
@@ -164,20 +179,30 @@ async fn without_definitions_with_poison_and_without_an_api_server_it_waits_and_
     stage.sim("PATCH", "/fleets/good", &json!({ "settings": { "DisplayName": "By hand" } }));
     let mut dead = None;
     while away.elapsed() < Duration::from_secs(20) {
-        dead = dead.or(operator.ask("/livez").err());
+        dead = dead.or(operator.ask("/livez").err()).or(standby.ask("/livez").err());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let (written, leads) = (stage.writes("good", before), operator.metric("windlass_leader"));
+    let (written, led) = (stage.writes("good", before), leaders());
     signal("CONT");
+    let back = Instant::now();
     assert_eq!(
-        (dead, written, leads),
-        (None, vec![], 0.0),
+        (dead, written, led),
+        (None, vec![], [0.0, 0.0]),
         "/livez, writes and the lease while the API server was away"
     );
     stage.until_aws("good", "repaired", |fleet| fleet["settings"]["DisplayName"] == "Good").await;
+    stage::say(&format!(
+        "the API server away for 20 s: repaired {:.1} s after it was back",
+        back.elapsed().as_secs_f32()
+    ));
+    assert_eq!(leaders().iter().sum::<f64>(), 1.0, "one leads again");
     stage.patch("good", json!({ "spec": { "displayName": "Again" } })).await;
     stage.until_aws("good", "renamed", |fleet| fleet["settings"]["DisplayName"] == "Again").await;
-    operator.stop();
+    for replica in [&operator, &standby] {
+        assert!(replica.ask("/readyz").is_ok());
+        replica.stop();
+    }
+    standby.assert_log_is_clean();
     assert_eq!(stage.aws.violations().unwrap(), Vec::<Value>::new());
     operator.assert_log_is_clean();
 }

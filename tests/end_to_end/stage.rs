@@ -27,7 +27,7 @@ pub struct Which {
     pub kind: &'static str,
     pub plural: &'static str,
     /// What the simulator's admin route of all of them, and the list in its answer, are called.
-    in_aws: &'static str,
+    pub in_aws: &'static str,
     /// What comes before the name in its ARN; Lightsail's have no name.
     arn: &'static str,
 }
@@ -53,6 +53,10 @@ pub static INSTANCE: Which = Which {
 /// It has nothing in AWS.
 pub static GRANT: Which =
     Which { group: "access.windlass.dev", kind: "AccessGrant", plural: "accessgrants", in_aws: "", arn: "" };
+
+/// It has no namespace, and nothing in AWS.
+pub static ACCOUNT: Which =
+    Which { group: "aws.windlass.dev", kind: "Account", plural: "accounts", in_aws: "", arn: "" };
 
 /// The control plane of this test binary, with our definitions and roles and an audit log.
 pub async fn control_plane() -> &'static ControlPlane {
@@ -140,17 +144,34 @@ impl Stage {
             cluster_wide: false,
             access_key: ACCESS_KEY.to_owned(),
             env: Vec::new(),
+            under: Vec::new(),
         }
     }
 
     /// Runs kubectl as the administrator and returns what it prints.
     pub async fn kubectl(&self, arguments: &[&str]) -> String {
+        self.kubectl_with("KUBERC", "off", arguments).await
+    }
+
+    /// The same with a variable in its environment.
+    pub async fn kubectl_with(&self, name: &str, value: &str, arguments: &[&str]) -> String {
+        let (code, out) = self.run_kubectl(Some((name, value)), arguments).await;
+        assert_eq!(code, 0, "kubectl {arguments:?}: {out}");
+        out
+    }
+
+    /// Runs kubectl as the administrator: its exit code, and what it prints.
+    pub async fn kubectl_code(&self, arguments: &[&str]) -> (i32, String) {
+        self.run_kubectl(None, arguments).await
+    }
+
+    async fn run_kubectl(&self, variable: Option<(&str, &str)>, arguments: &[&str]) -> (i32, String) {
         let mut command = self.control_plane.kubectl(&self.kubeconfig);
-        command.args(arguments);
+        command.args(arguments).envs(variable);
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "kubectl {arguments:?}: {out}{err}");
-        out.into_owned()
+        let code = output.status.code().unwrap();
+        (code, if code == 0 { out.into_owned() } else { format!("{out}{err}") })
     }
 
     /// The token of the operator's ServiceAccount.
@@ -314,6 +335,7 @@ pub struct Recipe {
     cluster_wide: bool,
     access_key: String,
     env: Vec<(String, String)>,
+    under: Vec<String>,
 }
 
 impl Recipe {
@@ -344,10 +366,18 @@ impl Recipe {
         self
     }
 
+    /// Started by this program with these words, which becomes it.
+    pub fn under(mut self, words: &[&str]) -> Self {
+        self.under = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
     /// Starts it, and waits for nothing.
     pub fn start(mut self) -> Operator {
         let port = free_port();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        self.under.push(env!("CARGO_BIN_EXE_windlass").to_owned());
+        let mut command = Command::new(&self.under[0]);
+        command.args(&self.under[1..]);
         if !self.cluster_wide {
             self.flags.push(format!("--watch-namespace={}", self.stage.namespace));
         }
@@ -357,10 +387,12 @@ impl Recipe {
             .env("KUBECONFIG", &self.stage.operator_kubeconfig)
             .env("AWS_ENDPOINT_URL_APPSTREAM", self.stage.aws.url())
             .env("AWS_ENDPOINT_URL_LIGHTSAIL", self.stage.aws.url())
+            .env("AWS_ENDPOINT_URL_GAMELIFT", self.stage.aws.url())
             .env("AWS_ENDPOINT_URL_STS", self.stage.aws.url())
             .env("AWS_ACCESS_KEY_ID", self.access_key)
             .env("AWS_SECRET_ACCESS_KEY", SECRET)
             .env_remove("WINDLASS_HOLD_AT")
+            .env_remove("WINDLASS_PANIC_AT")
             .env_remove("RUST_LOG");
         for (name, value) in self.env {
             command.env(name, value);
@@ -423,6 +455,12 @@ impl Operator {
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
+}
+
+/// Prints past the test harness, which keeps to itself what a test that passes prints.
+pub fn say(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Waits until it is so.

@@ -17,6 +17,23 @@ pub const NAMESPACE: &str = "windlass-system";
 /// As which release the operator is.
 pub const RELEASE: &str = "windlass";
 
+/// An AWS that takes a second for everything.
+const FAST: [&str; 13] = [
+    "--start=1s",
+    "--stop=1s",
+    "--scale=500ms",
+    "--scale-in=500ms",
+    "--builder-start=1s",
+    "--builder-stop=1s",
+    "--builder-delete=1s",
+    "--instance-start=1s",
+    "--instance-stop=1s",
+    "--instance-delete=1s",
+    "--address-lag=200ms",
+    "--host-key-lag=200ms",
+    "--access-keys=2",
+];
+
 /// Helm 3 and Helm 4.
 pub fn helms() -> [PathBuf; 2] {
     static BUILT: OnceLock<Helm> = OnceLock::new();
@@ -108,13 +125,12 @@ pub struct Bed {
 impl Bed {
     /// A new one, with the namespace that the charts go to.
     pub async fn start() -> Self {
-        let options = Options { controller_manager: true, ..Options::default() };
+        let options = Options { controller_manager: true, audit_log: true };
         let control_plane = tokio::task::spawn_blocking(move || ControlPlane::start(options)).await.unwrap().unwrap();
         let admin = control_plane.admin_client().await;
         let program = Path::new(env!("CARGO_BIN_EXE_windlass")).with_file_name("windlass-simulator");
         assert!(program.is_file(), "{} is not built: run cargo build --workspace", program.display());
-        let flags = ["--start", "1s", "--stop", "1s", "--scale", "500ms", "--scale-in", "500ms"];
-        let aws = Simulator::start(control_plane.folder(), &program, &flags).unwrap();
+        let aws = Simulator::start(control_plane.folder(), &program, &FAST).unwrap();
         let kubeconfig = control_plane.write_kubeconfig(&control_plane.admin());
         let bed = Self { control_plane, admin, aws, kubeconfig };
         bed.namespace(NAMESPACE).await;
@@ -148,11 +164,16 @@ impl Bed {
 
     /// One of our charts, installed or upgraded by the line that the README's "Install" has for it, with what its pods need here.
     pub fn install(&self, helm: &Path, chart: &str, more: &[&str]) -> Said {
+        self.install_from(repository(), helm, chart, more)
+    }
+
+    /// The same from another folder that has `charts`.
+    pub fn install_from(&self, folder: &Path, helm: &Path, chart: &str, more: &[&str]) -> Said {
         let mut command = self.helm(helm);
         let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
         let begins = format!("helm upgrade --install {chart} charts/{chart} --namespace {NAMESPACE} ");
         let line = readme.lines().find(|line| line.starts_with(&begins)).unwrap_or_else(|| panic!("no line {begins}"));
-        command.current_dir(repository()).args(line.split(' ').skip(1));
+        command.current_dir(folder).args(line.split(' ').skip(1));
         if chart == "windlass" {
             let mut env = String::from("env=[");
             for (name, value) in [
@@ -182,6 +203,11 @@ impl Bed {
 
     /// A process that is what the Deployment's pod would be: its arguments, its environment and no more, its ServiceAccount.
     pub async fn pod_of(&self, deployment: &Value, name: &str) -> Pod {
+        self.pod_running(Path::new(env!("CARGO_BIN_EXE_windlass")), deployment, name).await
+    }
+
+    /// The same with another program as its image.
+    pub async fn pod_running(&self, program: &Path, deployment: &Value, name: &str) -> Pod {
         let pod = &deployment["spec"]["template"]["spec"];
         let account = word(pod, "/serviceAccountName");
         let path = format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{account}");
@@ -189,19 +215,22 @@ impl Bed {
         assert_eq!(pod["automountServiceAccountToken"], true);
         let token = self.control_plane.service_account(NAMESPACE, &account).await;
         let container = &pod["containers"][0];
-        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
-        command.env_clear().env("KUBECONFIG", self.control_plane.write_kubeconfig(&token));
+        // `env -i`: nothing of ours is in its environment. It becomes the program, whose number is the same.
+        let mut command = Command::new("env");
+        command.arg("-i");
+        let variable = |name: &str, value: &str| format!("{name}={value}");
+        command.arg(variable("KUBECONFIG", &self.control_plane.write_kubeconfig(&token).display().to_string()));
         let args: Vec<&str> = container["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
-        command.args(&args);
-        for variable in container["env"].as_array().unwrap() {
-            let value = match (variable["value"].as_str(), word(variable, "/valueFrom/fieldRef/fieldPath").as_str()) {
+        for entry in container["env"].as_array().unwrap() {
+            let value = match (entry["value"].as_str(), word(entry, "/valueFrom/fieldRef/fieldPath").as_str()) {
                 (Some(value), _) => value.to_owned(),
                 (None, "metadata.name") => format!("{RELEASE}-{name}"),
                 (None, "metadata.namespace") => NAMESPACE.to_owned(),
-                (None, _) => panic!("a pod's variable that nobody sets here: {variable}"),
+                (None, _) => panic!("a pod's variable that nobody sets here: {entry}"),
             };
-            command.env(word(variable, "/name"), value);
+            command.arg(variable(&word(entry, "/name"), &value));
         }
+        command.arg(program).args(&args);
         let port = args.iter().find_map(|arg| arg.strip_prefix("--listen=")?.rsplit(':').next()?.parse().ok()).unwrap();
         assert_eq!(container["ports"][0]["containerPort"], port);
         let probes = [&container["livenessProbe"], &container["readinessProbe"]];
@@ -263,18 +292,6 @@ impl Bed {
         ask(&self.admin, "GET", &format!("{}/{name}", fleets(namespace)), None).await.ok()
     }
 
-    /// Keeps the Fleet, while this condition is True, as a sample for the scripts in `deploy/argocd`, when told to write.
-    pub async fn sample(&self, file: &str, namespace: &str, name: &str, state: &str) {
-        let mut fleet = self.find(namespace, name).await.unwrap();
-        if std::env::var_os("WINDLASS_WRITE").is_none() || crate::stage::condition(&fleet, state).0 != "True" {
-            return;
-        }
-        fleet["metadata"].as_object_mut().unwrap().remove("managedFields");
-        let path = repository().join(format!("deploy/argocd/samples/{file}.yaml"));
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, serde_yaml::to_string(&fleet).unwrap()).unwrap();
-    }
-
     /// Waits until the Fleet is so.
     pub async fn until(&self, namespace: &str, name: &str, what: &str, so: impl Fn(&Value) -> bool) {
         let end = Instant::now() + SOON;
@@ -322,6 +339,16 @@ pub struct Pod {
 }
 
 impl Pod {
+    /// Where its own server listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Everything that it has said.
+    pub fn log(&self) -> String {
+        self.daemon.log()
+    }
+
     /// GETs a path of its own server; an error when the answer is not 2xx.
     pub fn ask(&self, path: &str) -> Result<String, String> {
         assert!(self.daemon.is_running(), "it ended with {:?}:\n{}", self.daemon.exit_code(), self.daemon.log());

@@ -165,7 +165,8 @@ fn say(line: &str) {
 }
 
 fn mutating(effect: &Effect) -> bool {
-    !["aws observe", "kube read", "kube read_key"].contains(&effect.name.as_str())
+    let name = effect.name.as_str();
+    !name.starts_with("aws observe") && !["kube read", "kube read_key", "kube find_secret"].contains(&name)
 }
 
 /// Lives one life: `life` numbers it. Returns when its object is gone; tells its effects when AWS's resource is.

@@ -40,6 +40,8 @@ struct Shared {
     clock: Mutex<Option<Arc<dyn Fn() -> Timestamp + Send + Sync>>>,
     calls: AtomicUsize,
     away: AtomicBool,
+    /// When the access call is answered at the soonest.
+    not_before: Mutex<Option<Timestamp>>,
     hangs: AtomicBool,
 }
 
@@ -68,6 +70,8 @@ impl AwsPort<GrantKind> for Aws {
         if self.0.hangs.load(Ordering::SeqCst) && !ask.looks.is_empty() {
             std::future::pending::<()>().await;
         }
+        let not_before = self.0.not_before.lock().unwrap().filter(|_| ask.looks.contains(&GrantLook::Access));
+        sleep(not_before.map_or(Duration::ZERO, |at| at.duration_since(began).unsigned_abs())).await;
         if self.0.away.load(Ordering::SeqCst) && !ask.looks.is_empty() {
             let (class, code, message) = (Class::Unavailable, "Timeout".into(), "no answer".into());
             return Err(AwsError { operation: "GetInstance", class, code, message, request_id: None });
@@ -337,6 +341,52 @@ async fn what_somebody_edits_or_deletes_is_repaired_within_seconds() {
     world.cluster.delete_secret("a");
     world.until_there("a", 3).await;
     assert_eq!(world.key("a"), "key 2\n");
+}
+
+/// The name of a Secret that is nobody's of ours is looked at before AWS is asked for anything, and taken when it is free.
+#[tokio::test(start_paused = true)]
+async fn a_name_that_somebody_has_taken_costs_aws_nothing_and_is_taken_when_it_is_free() {
+    let world = World::new();
+    world.grant("a", "1h", Some("own"));
+    world.until_there("own", 3).await;
+    pass(5).await;
+    // It is not ours any more.
+    world.cluster.edit_secret("own", |secret| {
+        secret.facts.of = String::new();
+        secret.facts.owned = false;
+    });
+    let calls = world.aws.calls();
+    world.grant("b", "2h", Some("own"));
+    pass(700).await;
+    assert_eq!(world.condition("b", "Stalled"), is("SecretNotOwned"));
+    assert_eq!(world.condition("a", "Stalled"), is("SecretNotOwned"));
+    assert_eq!(world.aws.calls(), calls);
+    let writes = world.cluster.mutations();
+    pass(120).await;
+    assert_eq!(world.cluster.mutations(), writes);
+    world.cluster.delete_secret("own");
+    world.until_there("own", 32).await;
+}
+
+/// AWS answers a moment before the end, and the API server is slow: no Secret comes after it.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_at_the_last_moment_makes_no_secret_after_the_end() {
+    // Before AWS answers, while the object is read again, while the Secret is under way.
+    for before in [10, 150, 250, 350, 450, 550, 650, 1500] {
+        let world = World::new();
+        world.cluster.way(Duration::from_millis(100));
+        world.grant("a", "1m", None);
+        let end: Timestamp = "2026-11-22T12:01:00Z".parse().unwrap();
+        *world.aws.0.not_before.lock().unwrap() = Some(end - Duration::from_millis(before));
+        pass(80).await;
+        // What was under way may arrive.
+        let late: Vec<_> =
+            world.cluster.created().into_iter().filter(|at| *at > end + Duration::from_millis(100)).collect();
+        assert_eq!(late, [], "AWS answered {before} ms before the end");
+        assert_eq!(world.cluster.created().len(), usize::from(before > 200), "AWS answered {before} ms before the end");
+        assert_eq!(world.cluster.secret("a"), None);
+        assert_eq!(world.condition("a", "Ended"), is("Expired"));
+    }
 }
 
 /// Every mutating request of a whole life, with every fault: the Secret is there a minute later, and gone at the end.

@@ -53,6 +53,10 @@ pub struct Store {
     secret_watches: Vec<mpsc::UnboundedSender<(Instant, SecretSight)>>,
     watches: Vec<Watch>,
     watch_lag: Duration,
+    /// See [`WAY`].
+    way: Duration,
+    /// When Secrets were created.
+    created: Vec<Timestamp>,
     writes: Vec<KubeWrite>,
     faults: VecDeque<KubeFault>,
     /// Mutating requests of operators.
@@ -166,6 +170,21 @@ impl Cluster {
     /// How late the watch tells of changes from now on.
     pub fn watch_lag(&self, lag: Duration) {
         self.lock().watch_lag = lag;
+    }
+
+    /// How long requests are under way from now on, each way.
+    pub fn way(&self, way: Duration) {
+        self.lock().way = way;
+    }
+
+    async fn under_way(&self) {
+        let way = self.lock().way;
+        sleep(way).await;
+    }
+
+    /// When Secrets were created.
+    pub fn created(&self) -> Vec<Timestamp> {
+        self.lock().created.clone()
     }
 
     pub fn fail(&self, fault: KubeFault) {
@@ -380,6 +399,8 @@ impl Default for Store {
             uids: 0,
             watches: Vec::new(),
             watch_lag: WAY,
+            way: WAY,
+            created: Vec::new(),
             writes: Vec::new(),
             secrets: BTreeMap::new(),
             secret_watches: Vec::new(),
@@ -432,7 +453,7 @@ impl Store {
 impl<K: Kind> KubePort<K> for Cluster {
     async fn perform(&self, effect: KubeEffect<K>) -> Result<Option<Arc<K::Object>>, KubeError> {
         let fault = if effect.mutating() { self.lock().fault() } else { None };
-        sleep(WAY).await;
+        self.under_way().await;
         let unavailable = |text: &str| Err(KubeError::Unavailable(text.into()));
         let answer = match fault {
             None => self.act(effect),
@@ -449,15 +470,22 @@ impl<K: Kind> KubePort<K> for Cluster {
                 std::future::pending().await
             }
         };
-        sleep(WAY).await;
+        self.under_way().await;
         answer
     }
 
     async fn read_key(&self, namespace: &str, key: &KeyRef) -> KeyFound {
-        sleep(WAY).await;
+        self.under_way().await;
         let found = self.lock().keys.get(key).filter(|_| namespace == NAMESPACE).cloned();
-        sleep(WAY).await;
+        self.under_way().await;
         found.unwrap_or(KeyFound::Absent)
+    }
+
+    async fn find_secret(&self, _: &str, name: &str) -> Result<Option<SecretFacts>, SecretError> {
+        self.under_way().await;
+        let found = self.lock().secrets.get(name).map(|secret| secret.facts.clone());
+        self.under_way().await;
+        Ok(found)
     }
 
     async fn write_secret(
@@ -468,7 +496,7 @@ impl<K: Kind> KubePort<K> for Cluster {
     ) -> Result<Option<SecretFacts>, SecretError> {
         let fault = self.lock().fault();
         let of = owner.and_then(|owner| owner.meta().uid.clone());
-        sleep(WAY).await;
+        self.under_way().await;
         let refused = |why, message: &str| Err(SecretError { why, message: message.to_owned() });
         let answer = match fault {
             None => self.act_on_secret(of, write),
@@ -485,7 +513,7 @@ impl<K: Kind> KubePort<K> for Cluster {
                 std::future::pending().await
             }
         };
-        sleep(WAY).await;
+        self.under_way().await;
         answer
     }
 
@@ -532,7 +560,11 @@ impl Cluster {
         let Some(secret) = store.secrets.get_mut(name) else { return };
         edit(secret);
         secret.facts.version = version;
-        let sight = SecretSight::There(name.to_owned(), secret.facts.clone());
+        // Who watches a label sees what loses it go.
+        let sight = match secret.facts.of.is_empty() {
+            true => SecretSight::Gone(name.to_owned()),
+            false => SecretSight::There(name.to_owned(), secret.facts.clone()),
+        };
         store.tell_of_secret(sight);
     }
 
@@ -578,6 +610,9 @@ impl Cluster {
             edited: false,
             stamps: body.stamps.clone(),
         };
+        if there.is_none() {
+            store.created.push((self.clock)());
+        }
         store.secrets.insert(body.name.clone(), KeptSecret { facts: facts.clone(), body: body.clone() });
         store.tell_of_secret(SecretSight::There(body.name.clone(), facts.clone()));
         Ok(Some(facts))

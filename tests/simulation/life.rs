@@ -414,7 +414,10 @@ fn effects(story: &'static Story) -> Vec<(&'static Part, u64)> {
 /// Those that change something.
 fn mutations(story: &'static Story) -> Vec<(&'static Part, u64)> {
     let mut all = effects(story);
-    all.retain(|(part, number)| !["aws observe", "kube read"].contains(&part.effect(*number)));
+    all.retain(|(part, number)| {
+        let effect = part.effect(*number);
+        !effect.starts_with("aws observe") && !["kube read", "kube read_key", "kube find_secret"].contains(&effect)
+    });
     all
 }
 

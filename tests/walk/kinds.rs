@@ -12,6 +12,12 @@ use super::stage::{Stage, repository, word};
 /// Every kind: one line each.
 pub const ALL: [&Kind; 4] = [&FLEET, &STACK, &IMAGE_BUILDER, &INSTANCE];
 
+/// Kinds that are not walked over, and why.
+pub const NOT_WALKED: [(&str, &str); 2] = [
+    ("Account", "it has nothing in AWS, and rules what other objects may do: tests/accounts.rs, tests/account_life.rs"),
+    ("AccessGrant", "nothing of it can be changed but for a shorter duration, which tests/grant_life.rs plays"),
+];
+
 /// What the walk must be told of a kind. Paths are those of the spec, without `spec.`; an entry of a table holds for all
 /// that is below it, too.
 pub struct Kind {

@@ -85,6 +85,8 @@ async fn script(Extract(world): Extract<World>, Json(line): Json<FaultLine>) -> 
         ("AppliedThenHang", Some(wait), ..) => FaultEffect::AppliedThenHang(wait),
         ("AppliedServerError", ..) => FaultEffect::AppliedServerError,
         ("AppliedHalfAnswer", ..) => FaultEffect::AppliedHalfAnswer,
+        ("AppliedGarbled", ..) => FaultEffect::AppliedGarbled,
+        ("AppliedAs", ..) => FaultEffect::AppliedAs { status: line.status.unwrap_or(500) },
         ("Coded", _, Some(code), _) if line.sub_code.is_some() => {
             let (sub_code, message) = (line.sub_code.unwrap_or_default(), line.message.unwrap_or_default());
             FaultEffect::SubCoded { code, sub_code, message }

@@ -148,6 +148,12 @@ pub(crate) async fn answer(world: &World, request: Request<Bytes>) -> Reply {
     match handled.delivery {
         Delivery::Whole => Reply::Answer(spelled),
         Delivery::Half => Reply::Half(spelled),
+        Delivery::Garbled => Reply::Answer(spelled.map(|body| body.slice(1.min(body.len())..))),
+        Delivery::As(status) => {
+            let (mut parts, body) = spelled.into_parts();
+            parts.status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Reply::Answer(Response::from_parts(parts, body))
+        }
         Delivery::None => Reply::Cut,
     }
 }
@@ -165,6 +171,10 @@ pub(crate) struct Handled {
 pub(crate) enum Delivery {
     Whole,
     Half,
+    /// All but its first byte.
+    Garbled,
+    /// Under this HTTP status.
+    As(u16),
     None,
 }
 

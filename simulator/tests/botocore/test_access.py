@@ -154,7 +154,10 @@ def test_refusals(simulator_with, lightsail, lightsail_of):
 def test_secrets_are_listed_for_those_who_look_for_leaks(simulator, lightsail):
     running(lightsail)
     details = access(lightsail)
-    (secret,) = simulator.admin("GET", "/secrets")["secrets"]
+    secrets = {one["member"]: one for one in simulator.admin("GET", "/secrets")["secrets"]}
+    assert sorted(secrets) == ["certKey", "privateKey"]
+    assert secrets["certKey"]["canaries"] == [details["certKey"]]
+    secret = secrets["privateKey"]
     assert (secret["operation"], secret["resource"], secret["member"]) == ("GetInstanceAccessDetails", "web", "privateKey")
     assert secret["value"] == details["privateKey"]
     assert secret["canaries"] == [line for line in details["privateKey"].splitlines() if len(line) >= 24 and line[0] != "-"]

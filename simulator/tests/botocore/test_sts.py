@@ -92,7 +92,7 @@ def test_a_trust_policy_asks_for_an_external_id_and_allows_tags_or_not(simulator
     assert (code, status) == ("ValidationError", 400)
     assert message == "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
     given = {one["member"] for one in simulator.admin("GET", "/secrets")["secrets"]}
-    assert given == {"SecretAccessKey", "SessionToken"}
+    assert given == {"AccessKeyId", "SecretAccessKey", "SessionToken"}
 
 
 def test_a_role_may_do_what_it_is_allowed_and_hears_what_it_may_not(simulator, client):

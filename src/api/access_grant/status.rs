@@ -90,6 +90,10 @@ pub struct TargetStamp {
     /// When AWS created it (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Timestamp>,
+    /// The AWS account that it was seen in, 12 digits: GameLift's ARNs may have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 12))]
+    pub account: Option<String>,
 }
 
 /// Why a grant is over.

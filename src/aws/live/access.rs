@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_gamelift::Client;
 use jiff::Timestamp;
+use kube::ResourceExt;
 
 use super::errors::ours;
 use super::gamelift::{self, Fleet, Machine};
@@ -15,7 +16,10 @@ use super::lightsail::Lightsail;
 use super::lightsail_access;
 use super::place::{Clients, Place};
 use super::request::Way;
-use crate::api::access_grant::{GameLiftComputeTarget, GameLiftInstanceTarget, LightsailInstanceTarget};
+use crate::api::access_grant::{
+    AccessProtocol, GameLiftComputeTarget, GameLiftInstanceTarget, LightsailInstanceTarget,
+};
+use crate::api::instance::IpAddressType;
 use crate::api::{AccessGrant, Arn};
 use crate::aws::accounts::{Accounts, Reach, ScopeError, Session};
 use crate::aws::batch::{Clock, Shared, strictly};
@@ -26,7 +30,7 @@ use crate::plan::access_grant::{
     AccessSeen, Doing, GrantCall, GrantKind, GrantLook, GrantState, Missing, NoAccess, TargetFacts, TargetSeen,
 };
 use crate::plan::instance::{InstanceFacts, Power};
-use crate::plan::{Class, Scope};
+use crate::plan::{Class, Kind, Scope};
 
 /// What nobody asked for during this time is forgotten: longer than the longest default interval, so that a renewal finds it.
 const UNUSED_AFTER: Duration = Duration::from_secs(3600);
@@ -110,10 +114,10 @@ impl Access {
     ) -> Result<TargetSeen, AwsError> {
         let place = Place::of(scope);
         let (fleet_id, name) = match target {
-            Target::Lightsail(_, name) => {
+            Target::Lightsail(target, name) => {
                 let found = self.lightsail.instance(scope, name, since.target, urgency).await?;
                 return Ok(found.map_or(TargetSeen::Absent(Missing::Instance), |facts| {
-                    TargetSeen::There(Box::new(lightsail_facts(&facts)))
+                    TargetSeen::There(Box::new(lightsail_facts(&facts, target.protocol)))
                 }));
             }
             Target::Instance(target) => (&target.fleet_id, &target.instance_id),
@@ -134,7 +138,13 @@ impl Access {
             Target::Compute(target) => gamelift::compute(&client, &way, target),
             Target::Lightsail(..) => Box::pin(std::future::ready(Ok(None))),
         };
-        let machine = self.machines.since(&key, since.machine, read).await?;
+        let known = self.machines.since(&key, since.machine, read).await?;
+        // Where a machine is stays as it is; whether it runs does not.
+        let runs = |machine: &Machine| matches!(machine.facts(arn, status).doing, Doing::Running);
+        let machine = match known.value.as_ref().is_some_and(runs) {
+            true => known,
+            false => self.machines.since(&key, since.target, read).await?,
+        };
         let missing = match target {
             Target::Compute(_) => Missing::Compute,
             Target::Instance(_) | Target::Lightsail(..) => Missing::Instance,
@@ -159,7 +169,9 @@ impl Access {
                 lightsail_access::details(&client, &way, name, target.protocol).await
             }
             Target::Instance(target) => {
-                gamelift::instance_access(&self.client(scope, Session::Writes), &self.way(scope, urgency), target).await
+                let windows = matches!(seen, TargetSeen::There(facts) if facts.windows);
+                let (client, way) = (self.client(scope, Session::Writes), self.way(scope, urgency));
+                gamelift::instance_access(&client, &way, target, windows).await
             }
             Target::Compute(target) => {
                 let location = match seen {
@@ -268,7 +280,7 @@ impl<'a> Target<'a> {
     }
 }
 
-fn lightsail_facts(facts: &InstanceFacts) -> TargetFacts {
+fn lightsail_facts(facts: &InstanceFacts, protocol: AccessProtocol) -> TargetFacts {
     let starts = |text: &Option<String>, with: &str| text.as_deref().is_some_and(|text| text.starts_with(with));
     TargetFacts {
         id: facts.arn.to_string(),
@@ -280,9 +292,18 @@ fn lightsail_facts(facts: &InstanceFacts) -> TargetFacts {
             other => Doing::NotRunning(other.as_str().to_owned()),
         },
         passing: None,
-        address: facts.public_ip.clone().or_else(|| facts.ipv6.first().cloned()),
-        // An instance does not show its platform; the ids of AWS's own blueprints begin with it.
-        windows: starts(&facts.blueprint_id, "windows_") || facts.username.as_deref() == Some("Administrator"),
+        // The IPv6 address is there first: where there will be an IPv4 address, people come by that.
+        address: match facts.ip_address_type {
+            Some(IpAddressType::Ipv6) => facts.ipv6.first().cloned(),
+            Some(IpAddressType::Dualstack | IpAddressType::Ipv4) => facts.public_ip.clone(),
+            None => facts.public_ip.clone().or_else(|| facts.ipv6.first().cloned()),
+        },
+        // An instance does not show its platform; the ids of AWS's own blueprints begin with it. Where neither that nor the
+        // user is shown, the call says it.
+        windows: match (&facts.blueprint_id, &facts.username) {
+            (None, None) => protocol == AccessProtocol::Rdp,
+            (_, user) => starts(&facts.blueprint_id, "windows_") || user.as_deref() == Some("Administrator"),
+        },
         location: None,
     }
 }
@@ -302,6 +323,9 @@ fn audit(scope: &Scope, object: &AccessGrant, target: &Target<'_>, access: &Resu
         resource = target.resource(),
         account = scope.account,
         region = scope.region.as_str(),
+        kind = GrantKind::NAME,
+        object = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any()),
+        uid = object.uid().unwrap_or_default(),
         reason = object.spec.reason.as_deref().unwrap_or_default(),
         outcome,
         "aws access"

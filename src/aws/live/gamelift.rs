@@ -73,7 +73,8 @@ impl Machine {
 /// while they last, where it may be refused.
 fn open(status: &str) -> (Option<Doing>, Option<String>) {
     match status {
-        "ACTIVE" | "UPDATING" => (None, None),
+        // Not said: the call knows.
+        "ACTIVE" | "UPDATING" | "" => (None, None),
         "ACTIVATING" | "ERROR" => (None, Some(status.to_owned())),
         _ => (Some(Doing::FleetNot(status.to_owned())), None),
     }
@@ -199,11 +200,16 @@ pub(super) fn compute(
     })
 }
 
+/// Whom GameLift lets in to an instance, on Linux and on Windows.
+/// <https://docs.aws.amazon.com/gamelift/latest/developerguide/fleets-remote-access.html>
+const USER: &str = "gl-user-remote";
+
 /// GetInstanceAccess. Neither its answer nor its error is ever formatted: both may hold the credentials.
 pub(super) async fn instance_access(
     client: &Client,
     way: &Way,
     target: &GameLiftInstanceTarget,
+    described_windows: bool,
 ) -> Result<AccessSeen, AwsError> {
     let request = client.get_instance_access().fleet_id(&target.fleet_id).instance_id(&target.instance_id);
     let access = match answered(way.read(GET_INSTANCE_ACCESS, request.send()).await)? {
@@ -212,11 +218,11 @@ pub(super) async fn instance_access(
     };
     let lacks = || ours(GET_INSTANCE_ACCESS, Class::Unavailable, "Unreadable", "the answer holds no credentials");
     let access = access.ok_or_else(lacks)?;
-    let windows = windows(access.operating_system.as_ref());
+    let windows = access.operating_system.as_ref().map_or(described_windows, |system| windows(Some(system)));
     let credentials = access.credentials.ok_or_else(lacks)?;
     let login = Login {
         host: some_text(access.ip_address),
-        username: credentials.user_name.unwrap_or_default(),
+        username: some_text(credentials.user_name).unwrap_or_else(|| USER.to_owned()),
         secret: SecretText::new(credentials.secret.unwrap_or_default()),
     };
     Ok(AccessSeen::Given(if windows { Credentials::GameLiftRdp(login) } else { Credentials::GameLiftSsh(login) }))

@@ -16,6 +16,9 @@ use crate::plan::{Class, SecretText};
 /// AWS's name of it.
 pub(super) const GET_INSTANCE_ACCESS_DETAILS: &str = "GetInstanceAccessDetails";
 
+/// What it says of an instance that is not ready for it, besides "not found".
+const NOT_YET: [&str; 2] = ["InvalidInputException", "OperationFailureException"];
+
 /// Makes the call. The protocol is always sent, because AWS's own default is not what its model says.
 ///
 /// # Errors
@@ -33,6 +36,10 @@ pub(super) async fn details(
     let request = client.get_instance_access_details().instance_name(name).protocol(sent);
     let said = match answered(way.read(GET_INSTANCE_ACCESS_DETAILS, request.send()).await)? {
         Ok(said) => said,
+        // A machine that runs and lets nobody in yet is refused like this; what we ask for is well-formed.
+        Err(AccessSeen::Refused(code, words)) if NOT_YET.contains(&code.as_str()) => {
+            return Ok(AccessSeen::NotYet(words));
+        }
         Err(seen) => return Ok(seen),
     };
     let lacks =

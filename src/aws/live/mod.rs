@@ -53,6 +53,10 @@ mod builder_tests;
 #[cfg(test)]
 mod canned;
 #[cfg(test)]
-mod stack_tests;
+mod fleet_read_tests;
 #[cfg(test)]
-mod tests;
+mod fleet_tests;
+#[cfg(test)]
+mod identity_tests;
+#[cfg(test)]
+mod stack_tests;

@@ -310,6 +310,10 @@ impl<const GUEST: bool> KubePort<Plain<GUEST>> for Port {
     }
 
     // No object here keeps a Secret.
+    async fn find_secret(&self, _: &str, _: &str) -> Result<Option<SecretFacts>, SecretError> {
+        Err(SecretError::unavailable("no object here keeps a Secret"))
+    }
+
     async fn write_secret(
         &self,
         _: &str,

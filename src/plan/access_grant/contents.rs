@@ -95,6 +95,10 @@ fn ssh(grant: &str, access: &SshAccess, address: Option<&str>, now: Timestamp) -
     Ok(Contents { kind: SecretKind::SshAuth, material, expires: Some(expires) })
 }
 
+/// The key pair that Lightsail makes in each Region, and whose private key it has.
+/// <https://docs.aws.amazon.com/lightsail/latest/userguide/understanding-ssh-in-amazon-lightsail.html>
+const DEFAULT_KEY_PAIR: &str = "LightsailDefaultKeyPair";
+
 fn rdp(access: &RdpAccess, key: Option<&KeyFound>, address: Option<&str>) -> Result<Contents, Verdict> {
     let host = host(access.host.as_deref(), address)?;
     let username = word(&access.username, "the user name")?;
@@ -105,6 +109,11 @@ fn rdp(access: &RdpAccess, key: Option<&KeyFound>, address: Option<&str>) -> Res
         (true, true, _) => {
             let text =
                 "AWS does not have the password yet, which takes up to 15 minutes after the instance was created";
+            return Err(Verdict::Working(Waiting::PasswordNotReady, text.into()));
+        }
+        // AWS decrypts what is for its own key pair itself: the password is on its way.
+        (true, false, None) if access.key_pair_name == DEFAULT_KEY_PAIR => {
+            let text = "AWS has not decrypted the password yet";
             return Err(Verdict::Working(Waiting::PasswordNotReady, text.into()));
         }
         (true, false, None) => {

@@ -8,7 +8,7 @@ use kube::{Resource, ResourceExt};
 
 use super::contents::{Contents, contents};
 use super::judge::{self, until};
-use super::report::refusal;
+use super::report::{refusal, taken};
 use super::standing::{self, Standing};
 use super::state::{AccessSeen, GrantLook, GrantState, Missing, TargetFacts, TargetSeen};
 use super::term::{self, Term};
@@ -27,14 +27,15 @@ const SOON: Duration = Duration::from_secs(1);
 const AWHILE: Duration = Duration::from_secs(15);
 /// How long to wait for what a person makes.
 const LONG: Duration = Duration::from_secs(30);
-/// How long AWS is left alone after it refused the access call as it is, or the API server the Secret.
+/// How long AWS is left alone after it refused the access call as it is, or the API server the Secret. Not where the name is
+/// taken: that is looked at before AWS is asked for anything.
 const REFUSED: Duration = Duration::from_secs(300);
 /// The same where a RoleBinding mends it, which nothing tells us of.
 const DENIED: Duration = Duration::from_secs(60);
+/// How often a machine is looked at that no object stands for any more.
+const LOST: Duration = Duration::from_secs(60);
 /// How far apart credentials are asked for that were spoilt.
 const APART: Duration = Duration::from_secs(5);
-/// An edit that shows again within this time after we wrote the Secret is deleted with it.
-const STUBBORN: Duration = Duration::from_secs(30);
 /// How far apart AWS must say twice that a machine is not there.
 const TWICE: Duration = Duration::from_secs(10);
 
@@ -66,7 +67,7 @@ enum Kept<'a> {
     Unknown,
     Denied(&'a str),
     Nothing,
-    Another,
+    Another(&'a SecretFacts),
     Ours(&'a SecretFacts),
 }
 
@@ -85,14 +86,14 @@ pub fn plan(input: &Input<'_, GrantKind>) -> Plan<GrantKind> {
     let kept = pass.kept();
     match (pass.phase(term), kept) {
         (Phase::Unreadable(text), Kept::Ours(facts)) => pass.revoke(facts, Stall::InvalidSpec, text),
-        (Phase::Unreadable(text), Kept::Unknown | Kept::Denied(_) | Kept::Nothing | Kept::Another) => {
+        (Phase::Unreadable(text), Kept::Unknown | Kept::Denied(_) | Kept::Nothing | Kept::Another(_)) => {
             pass.stalled(Stall::InvalidSpec, text)
         }
 
         (Phase::Leaving, Kept::Ours(facts)) => pass.delete(facts, Verdict::Working(Waiting::Deleting, LEAVING.into())),
         (Phase::Leaving, Kept::Unknown) => pass.unseen(Waiting::Deleting),
         // Where the operator may not see the Secret, the garbage collector takes it away with its owner.
-        (Phase::Leaving, Kept::Denied(_) | Kept::Nothing | Kept::Another) => pass.release(),
+        (Phase::Leaving, Kept::Denied(_) | Kept::Nothing | Kept::Another(_)) => pass.release(),
 
         (Phase::Over(why), Kept::Ours(facts)) => pass.end(facts, why),
         (Phase::Over(_), Kept::Unknown) => pass.unseen(Waiting::Deleting),
@@ -101,12 +102,12 @@ pub fn plan(input: &Input<'_, GrantKind>) -> Plan<GrantKind> {
             let plan = pass.stalled(Stall::SecretsNotPermitted, text);
             Plan { next: Next::Wait(LONG), ..plan }
         }
-        (Phase::Over(why), Kept::Denied(_) | Kept::Nothing | Kept::Another) => pass.ended(why),
+        (Phase::Over(why), Kept::Denied(_) | Kept::Nothing | Kept::Another(_)) => pass.ended(why),
 
         (Phase::Paused, _) => pass.paused(),
 
         (Phase::Early(_), Kept::Ours(facts)) => pass.delete(facts, Verdict::Working(Waiting::NotStarted, EARLY.into())),
-        (Phase::Early(start), Kept::Unknown | Kept::Denied(_) | Kept::Nothing | Kept::Another) => {
+        (Phase::Early(start), Kept::Unknown | Kept::Denied(_) | Kept::Nothing | Kept::Another(_)) => {
             let plan = pass.wait(Verdict::Working(Waiting::NotStarted, EARLY.into()), SOON);
             Plan { next: Next::Settled(Some(start)), ..plan }
         }
@@ -117,7 +118,12 @@ pub fn plan(input: &Input<'_, GrantKind>) -> Plan<GrantKind> {
             let plan = pass.stalled(Stall::SecretsNotPermitted, text);
             Plan { next: Next::Wait(LONG), ..plan }
         }
-        (Phase::Running(_), Kept::Another) => {
+        // Nobody tells us when what has no label of ours goes.
+        (Phase::Running(_), Kept::Another(facts)) if facts.of.is_empty() => {
+            let plan = pass.stalled(Stall::SecretNotOwned, taken(&pass.secret));
+            Plan { next: Next::Wait(LONG), ..plan }
+        }
+        (Phase::Running(_), Kept::Another(_)) => {
             let text = format!("Secret {} is another grant's: choose another secret.name", pass.secret);
             pass.stalled(Stall::SecretNotOwned, text)
         }
@@ -157,7 +163,7 @@ impl<'a> Pass<'a> {
             SecretSeen::Denied(words) => Kept::Denied(words),
             SecretSeen::Absent => Kept::Nothing,
             SecretSeen::There(facts) if Some(&facts.of) == self.input.object.uid().as_ref() => Kept::Ours(facts),
-            SecretSeen::There(_) => Kept::Another,
+            SecretSeen::There(facts) => Kept::Another(facts),
         }
     }
 
@@ -167,10 +173,21 @@ impl<'a> Pass<'a> {
         Some(self.input.beside.objects.get(&neighbour).and_then(Option::as_ref))
     }
 
+    /// Whether the object of the machine is not there for it any more, so that nobody tells when the machine goes.
+    fn lost_its_object(&self) -> bool {
+        let known = self.internal.target.as_ref().and_then(|target| target.id.as_deref());
+        match self.face() {
+            None => false,
+            Some(None) => true,
+            Some(Some(face)) => face.deleting || face.arn.as_ref().map(Arn::as_str) != known,
+        }
+    }
+
     fn standing(&self, facts: Option<&SecretFacts>) -> Standing {
         let id = self.internal.target.as_ref().and_then(|target| target.id.as_deref());
         let Some(facts) = facts else { return Standing::None };
-        standing::standing(facts, id, self.face().flatten(), self.input.now)
+        let interval = term::interval(self.input.object);
+        standing::standing(facts, id, self.face().flatten(), interval, self.input.now)
     }
 
     /// It lasts, and its Secret is there or may be made.
@@ -184,7 +201,7 @@ impl<'a> Pass<'a> {
             return self.wait(Verdict::Working(Waiting::Issuing, ISSUING.into()), Duration::from_millis(10));
         }
         if let Some(scope) = input.scope {
-            if let Err(text) = judge::may_ask(input.object, scope) {
+            if let Err(text) = judge::may_ask(input.object, &scope.allow) {
                 return self.refuse(facts, Stall::NotAllowed, text);
             }
             if let Some(text) = judge::moved(input.object, scope) {
@@ -202,20 +219,36 @@ impl<'a> Pass<'a> {
             (Seen::Found(state), Some(scope)) => (scope, state),
         };
         match self.standing(facts) {
+            Standing::Good(renew) if self.lost_its_object() => match &state.target {
+                None => self.look([GrantLook::Target].into()),
+                Some(TargetSeen::There(target))
+                    if judge::still(input.object, self.internal.target.as_ref(), target) =>
+                {
+                    let soon = input.now.checked_add(LOST).unwrap_or(end);
+                    self.ready(facts, renew.min(end).min(soon))
+                }
+                Some(TargetSeen::There(_) | TargetSeen::Absent(_) | TargetSeen::NoAccess(_)) => {
+                    self.issue(scope, state, facts, end)
+                }
+            },
             Standing::Good(renew) => self.ready(facts, renew.min(end)),
-            Standing::Broken(why) => match facts.map(|facts| (facts, standing::age(facts, input.now))) {
+            Standing::Broken(why) => match facts.map(|facts| standing::age(facts, input.now)) {
                 // Whoever is at it again and again does not make us ask AWS each time.
-                Some((_, age)) if age < APART => {
+                Some(age) if age < APART => {
                     let text = format!("{why}: writing it anew");
                     self.wait(Verdict::Working(Waiting::Issuing, text), APART.saturating_sub(age))
                 }
-                // Written anew a moment ago, and still not ours alone (another field manager has the same values): it goes.
-                Some((facts, age)) if why == standing::EDITED && age < STUBBORN => {
-                    self.delete(facts, Verdict::Working(Waiting::Issuing, ISSUING.into()))
+                Some(_) | None => self.issue(scope, state, facts, end),
+            },
+            Standing::None => match input.beside.secret_written.map(|at| elapsed(at, input.now)) {
+                // The same for somebody who deletes it again and again.
+                Some(age) if age < APART => {
+                    let text = "the Secret was deleted: writing it anew";
+                    self.wait(Verdict::Working(Waiting::Issuing, text.into()), APART.saturating_sub(age))
                 }
                 Some(_) | None => self.issue(scope, state, facts, end),
             },
-            Standing::None | Standing::Due => self.issue(scope, state, facts, end),
+            Standing::Due => self.issue(scope, state, facts, end),
         }
     }
 
@@ -274,11 +307,12 @@ impl<'a> Pass<'a> {
                 return self.refuse(facts, Stall::NotAllowed, text);
             }
             let name = self.internal.target.as_ref().and_then(|target| target.name.clone());
-            self.internal.target = Some(judge::stamp(name, target));
+            self.internal.target = Some(judge::stamp(name, target, scope));
             self.arn = target.arn.clone();
             if let Some(verdict) = judge::not_ready(input.object, target) {
                 self.internal.missing_since = None;
-                return self.hold(facts, end, verdict, AWHILE);
+                // Whatever the credentials are good for: nobody can log in now.
+                return self.wait(verdict, AWHILE);
             }
         }
         match (&state.access, target) {
@@ -307,6 +341,7 @@ impl<'a> Pass<'a> {
                 let grant = input.object.name_any();
                 match contents(&grant, given, key, target.address.as_deref(), input.now) {
                     Ok(contents) => self.keep(facts, contents, target),
+                    Err(verdict @ Verdict::Stalled(..)) => self.hold(facts, end, verdict, DENIED),
                     Err(verdict) => self.hold(facts, end, verdict, AWHILE),
                 }
             }
@@ -333,7 +368,8 @@ impl<'a> Pass<'a> {
             // 5 s, 10 s, and so on to a minute.
             SecretRefusal::Unavailable => (APART * 2_u32.saturating_pow(failure.times.clamp(1, 8) - 1)).min(DENIED),
             SecretRefusal::Denied => DENIED,
-            SecretRefusal::Taken | SecretRefusal::Refused => REFUSED,
+            SecretRefusal::Taken => LONG,
+            SecretRefusal::Refused => REFUSED,
         };
         let object = self.input.object;
         let asked = asked_again::<GrantKind>(object, earlier(object).last_handled_reconcile_at.as_ref());
@@ -506,7 +542,7 @@ impl<'a> Pass<'a> {
     fn wait(&self, verdict: Verdict, again: Duration) -> Plan<GrantKind> {
         let facts = match self.kept() {
             Kept::Ours(facts) => Some(facts),
-            Kept::Unknown | Kept::Denied(_) | Kept::Nothing | Kept::Another => None,
+            Kept::Unknown | Kept::Denied(_) | Kept::Nothing | Kept::Another(_) => None,
         };
         let news = report::news_after(&earlier(self.input.object).conditions, "Reconcile", &verdict);
         let status = self.status(&self.standing(facts), facts, verdict);

@@ -8,14 +8,14 @@ use super::term::length;
 use crate::api::AccessGrant;
 use crate::api::access_grant::{AccessProtocol, TargetStamp};
 use crate::api::account::GrantTarget;
-use crate::plan::Scope;
 use crate::plan::conditions::to_the_second;
 use crate::plan::ownership::PREFIX;
 use crate::plan::reason::{Stall, Verdict, Waiting};
+use crate::plan::{Allow, Scope};
 
 /// Why the namespace may not ask for this, if so: what no look at the target is needed for.
-pub fn may_ask(object: &AccessGrant, scope: &Scope) -> Result<(), String> {
-    let grants = &scope.allow.grants;
+pub fn may_ask(object: &AccessGrant, allow: &Allow) -> Result<(), String> {
+    let grants = &allow.grants;
     let spec = &object.spec;
     let (target, by_reference) = match (&spec.lightsail_instance, &spec.game_lift_instance) {
         (Some(target), _) => (GrantTarget::LightsailInstance, target.instance_ref.is_some()),
@@ -58,9 +58,19 @@ pub fn is_another(known: Option<&TargetStamp>, facts: &TargetFacts) -> bool {
     *id != facts.id || created.is_some() && facts.created.is_some() && *created != facts.created.map(to_the_second)
 }
 
+/// Whether this is the machine that the grant is for, and it can be opened.
+pub fn still(object: &AccessGrant, known: Option<&TargetStamp>, facts: &TargetFacts) -> bool {
+    !is_another(known, facts) && not_ready(object, facts).is_none()
+}
+
 /// What is remembered of a machine.
-pub fn stamp(name: Option<String>, facts: &TargetFacts) -> TargetStamp {
-    TargetStamp { name, id: Some(facts.id.clone()), created: facts.created.map(to_the_second) }
+pub fn stamp(name: Option<String>, facts: &TargetFacts, scope: &Scope) -> TargetStamp {
+    TargetStamp {
+        name,
+        id: Some(facts.id.clone()),
+        created: facts.created.map(to_the_second),
+        account: Some(scope.account.clone()),
+    }
 }
 
 /// Why the target cannot be opened now, if so.
@@ -114,13 +124,16 @@ pub fn missing(what: Missing) -> Verdict {
 
 /// A sentence if the target was elsewhere than the object says now. GameLift's ARNs may have no account.
 pub fn moved(object: &AccessGrant, scope: &Scope) -> Option<String> {
-    let arn = object.status.as_ref()?.arn.as_ref()?;
-    let account = !arn.account().is_empty() && arn.account() != scope.account;
+    let status = object.status.as_ref()?;
+    let arn = status.arn.as_ref()?;
+    let stamped = status.internal.target.as_ref().and_then(|target| target.account.as_deref());
+    let was_in = Some(arn.account()).filter(|account| !account.is_empty()).or(stamped);
+    let account = was_in.is_some_and(|account| account != scope.account);
     let region = !arn.region().is_empty() && arn.region() != scope.region.as_str();
     (account || region).then(|| {
         format!(
             "the target is in account {} in {}, but this object now says account {} in {}: create another grant",
-            arn.account(),
+            was_in.unwrap_or_default(),
             arn.region(),
             scope.account,
             scope.region

@@ -13,6 +13,8 @@ mod standing;
 pub mod state;
 pub mod term;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
@@ -23,7 +25,7 @@ use crate::api::{AccessGrant, AccountName, Arn, Region};
 
 use super::figures::Figures;
 use super::instance::InstanceKind;
-use super::{Call, Face, Input, KeyRef, KeySource, Kind, Neighbour, Plan, Reply, Status, conditions};
+use super::{Allow, Call, Face, Input, KeyRef, KeySource, Kind, Neighbour, Plan, Reply, Status, conditions};
 
 pub use state::{
     AccessSeen, ComputeAccess, Credentials, Doing, GrantLook, GrantState, Login, Missing, NoAccess, RdpAccess,
@@ -89,6 +91,18 @@ impl Kind for GrantKind {
 
     fn secret(object: &AccessGrant) -> Option<String> {
         Some(term::secret_name(object))
+    }
+
+    fn shows_secret(object: &AccessGrant) -> bool {
+        earlier(object).secret_name.is_some()
+    }
+
+    fn may(object: &AccessGrant, allow: &Allow) -> Result<(), String> {
+        judge::may_ask(object, allow)
+    }
+
+    fn asks_aws(looks: &BTreeSet<GrantLook>) -> bool {
+        !looks.is_empty()
     }
 
     fn ends(object: &AccessGrant) -> Option<Timestamp> {

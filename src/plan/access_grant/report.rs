@@ -88,11 +88,7 @@ impl Pass<'_> {
 pub(super) fn refusal(failure: &SecretFailure, name: &str) -> Verdict {
     let words = bounded(&failure.message, WORDS / 2);
     match failure.why {
-        SecretRefusal::Taken => {
-            let text =
-                format!("a Secret {name} exists and is not this grant's: delete it, or choose another secret.name");
-            Verdict::Stalled(Stall::SecretNotOwned, text)
-        }
+        SecretRefusal::Taken => Verdict::Stalled(Stall::SecretNotOwned, taken(name)),
         SecretRefusal::Denied => {
             let text = format!("the operator may not keep Secrets in this namespace: {words}");
             Verdict::Stalled(Stall::SecretsNotPermitted, text)
@@ -104,4 +100,9 @@ pub(super) fn refusal(failure: &SecretFailure, name: &str) -> Verdict {
             Verdict::Working(Waiting::SecretNotWritten, format!("Secret {name} could not be written: {words}"))
         }
     }
+}
+
+/// Why a name is not ours to write to.
+pub(super) fn taken(name: &str) -> String {
+    format!("a Secret {name} exists and is not this grant's: delete it, or choose another secret.name")
 }

@@ -21,6 +21,8 @@ const SOONEST: f64 = 0.3;
 const LATEST: f64 = 0.6;
 /// The same for credentials without an expiry, of the interval: that is the longest that they stay.
 const INTERVAL_SOONEST: f64 = 0.5;
+/// After so many intervals without a renewal nobody claims that credentials without an expiry still work.
+const UNPROVEN: u32 = 2;
 /// The soonest that anything is renewed, whatever AWS says of an expiry.
 const FLOOR: Duration = Duration::from_secs(5);
 
@@ -58,21 +60,29 @@ impl Standing {
     }
 }
 
-/// See [`Standing::Broken`].
-pub const EDITED: &str = "somebody has edited the Secret";
-
 /// How a Secret of ours stands, for the machine that is remembered and the face of its object.
-pub fn standing(facts: &SecretFacts, id: Option<&str>, face: Option<&Face>, now: Timestamp) -> Standing {
+pub fn standing(
+    facts: &SecretFacts,
+    id: Option<&str>,
+    face: Option<&Face>,
+    interval: Option<Duration>,
+    now: Timestamp,
+) -> Standing {
     let time = |key| facts.stamps.get(key).and_then(|text: &String| text.parse::<Timestamp>().ok());
     let stamped = |key| facts.stamps.get(key).map(String::as_str);
-    let expired = expires_at(facts).is_some_and(|at| at <= now);
+    let expired = match expires_at(facts) {
+        Some(at) => at <= now,
+        None => age(facts, now) >= interval.unwrap_or(INTERVAL) * UNPROVEN,
+    };
     let another = id.is_some() && stamped(TARGET) != id;
-    let moved = shown(face).is_some() && stamped(ADDRESS) != shown(face);
+    let moved = face.is_some() && stamped(ADDRESS) != shown(face);
     match (facts.deleting, facts.edited, facts.owned, expired, another, moved, time(RENEW_AT)) {
         (true, ..) => Standing::Broken("somebody is deleting the Secret"),
-        (_, true, ..) => Standing::Broken(EDITED),
+        (_, true, ..) => Standing::Broken("somebody has edited the Secret"),
         (_, _, false, ..) => Standing::Broken("the Secret has lost its owner"),
-        (_, _, _, true, ..) => Standing::Broken("the credentials have expired"),
+        (_, _, _, true, ..) => {
+            Standing::Broken("the credentials have expired, or nobody knows whether they still work")
+        }
         (_, _, _, _, true, ..) => Standing::Broken("the credentials are for another machine"),
         (.., true, _) => Standing::Broken("the machine has another address"),
         (.., None) => Standing::Broken("the Secret has lost its annotations"),

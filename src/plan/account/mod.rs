@@ -200,9 +200,8 @@ impl Book {
             None => Some(false),
             Some(selector) if selector::is_everything(selector) => Some(true),
             Some(selector) => {
-                let none = Labels::new();
-                let labels = self.namespaces.as_ref()?.get(namespace).unwrap_or(&none);
-                Some(selector::selects(selector, labels))
+                // A namespace that the watch has not shown yet may have labels that keep it out.
+                Some(selector::selects(selector, self.namespaces.as_ref()?.get(namespace)?))
             }
         }
     }

@@ -30,6 +30,9 @@ pub enum Refusal {
     /// The Account does not allow the kind.
     #[error("Account `{0}` does not allow objects of kind {1}")]
     Kind(String, String),
+    /// The Account does not allow what the object asks for.
+    #[error("{0}")]
+    Wish(String),
     /// The Account does not allow the Region.
     #[error("Account `{0}` does not allow Region {1}")]
     Region(String, String),

@@ -311,6 +311,21 @@ impl Field {
                 }
                 (arn, _) => wanted.image_arn == *arn,
             },
+            // A set: AWS need not keep its order.
+            Self::UsbDeviceFilterStrings => {
+                let set =
+                    |s: &FleetSettings| s.usb_device_filter_strings.iter().flatten().cloned().collect::<BTreeSet<_>>();
+                set(wanted) == set(seen)
+            }
+            // AWS leaves the size of a volume to itself, and does not say it.
+            Self::RootVolumeConfig => {
+                seen.root_volume_config.is_none() || wanted.root_volume_config == seen.root_volume_config
+            }
+            // The word of older images for any version of it.
+            Self::Platform => match (wanted.platform.as_deref(), seen.platform.as_deref()) {
+                (Some("WINDOWS"), Some(seen)) => seen.starts_with("WINDOWS"),
+                (wanted, seen) => wanted == seen,
+            },
             Self::DesiredSessions => same_sessions(wanted, seen),
             // Nobody is disconnected for being idle: AWS may say 0, or leave it out.
             Self::IdleDisconnectTimeoutInSeconds => {
@@ -329,10 +344,9 @@ impl Field {
             | Self::Description
             | Self::IamRoleArn
             | Self::StreamView
-            | Self::Platform
-            | Self::UsbDeviceFilterStrings
-            | Self::SessionScriptS3Location
-            | Self::RootVolumeConfig => self.value(wanted).unwrap_or_default() == self.value(seen).unwrap_or_default(),
+            | Self::SessionScriptS3Location => {
+                self.value(wanted).unwrap_or_default() == self.value(seen).unwrap_or_default()
+            }
         }
     }
 

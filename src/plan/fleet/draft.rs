@@ -13,7 +13,7 @@ use crate::plan::life::There;
 use crate::plan::reason::Verdict;
 use crate::plan::report::{self, OBSERVED, asked_again, digest, generation, pending};
 use crate::plan::tags::{Step, Tagged};
-use crate::plan::{Class, Failure, Input};
+use crate::plan::{Class, Input};
 
 use super::diff::{self, Difference, Field};
 use super::image::{ImageUse, image_usable};
@@ -123,7 +123,7 @@ impl<'a> Draft<'a> {
         let capacity_only = capacity_only(patch);
         // A fleet that should run is not kept down: neither by what a person must mend, nor by AWS's "try again" for ever.
         let down = self.facts.power == Power::Stopped && self.wanted.power == DesiredState::Running;
-        let for_good = failure.class == Class::Rejected || down && hopeless(failure);
+        let for_good = failure.class == Class::Rejected || down && report::hopeless(failure, report::AT_WORK);
         if failure.generation == generation && for_good && left && !capacity_only && self.internal.rejected.is_none() {
             self.internal.rejected = Some(Rejected {
                 generation,
@@ -150,7 +150,7 @@ impl<'a> Draft<'a> {
     /// Whether exactly this call has just been refused for good, or for ten minutes.
     pub(super) fn given_up(&self, call: &FleetCall) -> bool {
         self.input.failure.filter(|f| f.call.as_ref() == Some(call)).is_some_and(|f| match call {
-            FleetCall::Update(patch) if !capacity_only(patch) => hopeless(f),
+            FleetCall::Update(patch) if !capacity_only(patch) => report::hopeless(f, report::AT_WORK),
             FleetCall::Update(_)
             | FleetCall::Create(_)
             | FleetCall::Start(_)
@@ -159,7 +159,7 @@ impl<'a> Draft<'a> {
             | FleetCall::Tag { .. }
             | FleetCall::Untag { .. }
             | FleetCall::AssociateApplication { .. }
-            | FleetCall::DisassociateApplication { .. } => f.class.is_final() || hopeless(f),
+            | FleetCall::DisassociateApplication { .. } => f.class.is_final() || report::hopeless(f, report::AT_WORK),
         })
     }
 
@@ -380,25 +380,6 @@ fn settings<'a>(wanted: &Wanted<'a>, facts: &FleetFacts, internal: &mut Internal
 fn capacity_only(patch: &FleetPatch) -> bool {
     let capacity = FleetSettings { compute_capacity: patch.set.compute_capacity.clone(), ..FleetSettings::default() };
     patch.clear.is_empty() && patch.set == capacity
-}
-
-/// How long AWS may refuse an update of a fleet that is down before the fleet is started without it: a passing refusal
-/// (rights that are not known everywhere yet) is over by then.
-const DOWN: Duration = Duration::from_secs(60);
-
-/// Whether a refusal has lasted too long, over more than one try, to keep a fleet down for it.
-fn hopeless(failure: &Failure<FleetKind>) -> bool {
-    match failure.class {
-        Class::Rejected => true,
-        Class::QuotaExceeded
-        | Class::AccountPending
-        | Class::AccessDenied
-        | Class::NotFound
-        | Class::AlreadyExists
-        | Class::InUse
-        | Class::Busy => report::elapsed(failure.since, failure.at) >= DOWN,
-        Class::Throttled | Class::Unavailable | Class::NotSent => report::lasting(failure),
-    }
 }
 
 /// The rule in force: where AWS has refused a running update by the longer list for this generation, the short one.

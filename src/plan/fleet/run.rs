@@ -8,9 +8,9 @@ use crate::api::fleet::{DesiredState, UpdateType};
 use crate::plan::life::{self, AWHILE, Life, There};
 use crate::plan::looked::Looked;
 use crate::plan::reason::{Stall, Verdict, Waiting};
-use crate::plan::report::{self, Known, OBSERVED, Report, failed, trouble_with};
+use crate::plan::report::{self, Known, OBSERVED, Report, elapsed, failed, trouble_with};
 use crate::plan::tags::{self, Step};
-use crate::plan::{News, Next, Plan};
+use crate::plan::{Answered, News, Next, Plan};
 
 use super::beside::{self, user_tags};
 use super::diff::{Difference, Field};
@@ -145,10 +145,20 @@ fn stopped(mut draft: Draft<'_>) -> Plan<FleetKind> {
     match (draft.wanted.power, draft.update_while_stopped()) {
         (DesiredState::Stopped, Some((call, changes))) => draft.update(call, &changes),
         (DesiredState::Running, Some((call, changes))) if !draft.given_up(&call) => draft.update(call, &changes),
-        (DesiredState::Running, Some(_) | None) => draft.start(),
+        (DesiredState::Running, Some(_) | None) => match draft.until_the_next_start() {
+            None => draft.start(),
+            Some(rest) => {
+                let text = shown::errors(draft.facts);
+                draft.finish(Next::Wait(rest), Verdict::Working(Waiting::FleetErrors, text), Vec::new())
+            }
+        },
         (DesiredState::Stopped, None) => draft.rest(),
     }
 }
+
+/// How long a fleet is left alone that AWS has stopped by itself after our start, for the errors that it shows: each start is
+/// paid for, and what is amiss (a subnet, a role, a directory) is seldom mended in less.
+const AFTER_A_FAILED_START: Duration = Duration::from_secs(300);
 
 impl Draft<'_> {
     /// Judges the image for what may be sent to a RUNNING fleet. `true` says that it must be looked at first.
@@ -167,8 +177,27 @@ impl Draft<'_> {
 
     fn start(self) -> Plan<FleetKind> {
         let name = self.facts.name.clone();
-        let note = format!("started fleet {name}");
-        self.send(FleetCall::Start(name), Waiting::Starting, "starting the fleet", News::done("Started", "Start", note))
+        let news = News::done("Started", "Start", format!("started fleet {name}"));
+        let (why, text) = match self.facts.errors.is_empty() {
+            true => (Waiting::Starting, "starting the fleet".to_owned()),
+            false => (Waiting::FleetErrors, shown::errors(self.facts)),
+        };
+        self.send(FleetCall::Start(name), why, &text, news)
+    }
+
+    /// How long to wait with a start, where the last one has led to errors alone.
+    fn until_the_next_start(&self) -> Option<Duration> {
+        if self.facts.errors.is_empty() {
+            return None;
+        }
+        let started = |answered: &&Answered<FleetKind>| matches!(answered.call, FleetCall::Start(_));
+        let at = self.input.answered.iter().find(started)?.at;
+        let asked = report::asked_again::<FleetKind>(
+            self.input.object,
+            shown::earlier(self.input.object).last_handled_reconcile_at.as_ref(),
+        );
+        let rest = AFTER_A_FAILED_START.saturating_sub(elapsed(at, self.input.now));
+        (!rest.is_zero() && !asked).then_some(rest)
     }
 
     /// A write beside the fleet itself, which no user notices.

@@ -77,9 +77,10 @@ pub fn gate(
 /// default resync.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// How long instances are waited for to go after the capacity was set to 0. No figure is published, and where AWS takes
-/// longer every stop would: nobody uses them by then, and the race that is left is that of one request.
-const EMPTYING: Duration = Duration::from_secs(30);
+/// How long instances are waited for to go after the capacity was set to 0: as long as one is there a user may still come. No
+/// figure is published for it (a start takes AWS some minutes); one that will not go must not keep a fleet from its update
+/// for ever, and the look right before the stop still finds who is there.
+const EMPTYING: Duration = Duration::from_secs(300);
 /// How long a refusal of capacity 0 must last, where it may pass by itself: a second try lies between.
 const REFUSED: Duration = Duration::from_secs(10);
 

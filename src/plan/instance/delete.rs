@@ -55,7 +55,7 @@ pub fn leave(going: &Going<'_, InstanceKind>) -> Plan<InstanceKind> {
     if let Some(plan) = static_ip(going, facts.name.as_str()) {
         return plan;
     }
-    let force_delete_add_ons = rule == AutoSnapshotsOnDelete::Delete && facts.auto_snapshot.is_some();
+    let force_delete_add_ons = rule == AutoSnapshotsOnDelete::Delete;
     let news = News::done("Deleting", "Delete", format!("deleted instance {}", facts.name));
     let call = InstanceCall::Delete { name: facts.name.clone(), force_delete_add_ons };
     going.send(call, "deleting the instance", Some(news))

@@ -9,7 +9,7 @@ use crate::plan::conditions::bounded;
 use crate::plan::life::{There, believed, wanted_tags};
 use crate::plan::report::{self, TEN_MINUTES, WORDS, elapsed, failed, pending};
 use crate::plan::tags::{self, Step, Tagged};
-use crate::plan::{Class, Failure, Input, unshown};
+use crate::plan::{Class, Input, unshown};
 
 use super::catalogue::Catalogue;
 use super::diff::{self, Deed, Difference};
@@ -115,7 +115,10 @@ impl<'a> Draft<'a> {
         let Some(failure) = input.failure else { return };
         let with_bundle = matches!(failure.call, Some(InstanceCall::Start { bundle: Some(_), .. }));
         let of_now = failure.generation == generation;
-        let Some(change) = change.filter(|_| with_bundle && of_now && hopeless(failure)) else { return };
+        let Some(change) = change.filter(|_| with_bundle && of_now && report::hopeless(failure, report::PASSING))
+        else {
+            return;
+        };
         if self.internal.rejected.is_none() {
             // What was refused was not started: there is nothing to wait for when it is tried anew.
             self.internal.started = None;
@@ -257,23 +260,4 @@ fn bundle_change(bundle: &str) -> String {
 /// most.
 fn over(started: &Started, input: &Input<'_, InstanceKind>) -> bool {
     elapsed(started.at, input.now) >= TEN_MINUTES
-}
-
-/// How long AWS may refuse to start an instance with another bundle before it is started without: a passing refusal is over
-/// by then.
-const DOWN: Duration = Duration::from_secs(60);
-
-/// Whether a refusal has lasted too long, over more than one try, to keep an instance down for it.
-fn hopeless(failure: &Failure<InstanceKind>) -> bool {
-    match failure.class {
-        Class::Rejected => true,
-        Class::QuotaExceeded
-        | Class::AccountPending
-        | Class::AccessDenied
-        | Class::NotFound
-        | Class::AlreadyExists
-        | Class::InUse
-        | Class::Busy => elapsed(failure.since, failure.at) >= DOWN,
-        Class::Throttled | Class::Unavailable | Class::NotSent => report::lasting(failure),
-    }
 }

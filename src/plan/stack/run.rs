@@ -17,7 +17,7 @@ use crate::plan::looked::Looked;
 use crate::plan::ownership;
 use crate::plan::reason::{Stall, Verdict, Waiting};
 use crate::plan::report::{self, Known, OBSERVED, Report, WORDS, asked_again, digest, elapsed, failed, trouble_with};
-use crate::plan::{Class, Failure, Input, News, Next, Plan, tags, unshown};
+use crate::plan::{Class, Input, News, Next, Plan, tags, unshown};
 
 use super::cut::{self, Gate};
 use super::diff::{self, Difference, Lately};
@@ -228,24 +228,6 @@ enum Joinable {
     Not(Verdict),
 }
 
-/// How long AWS may refuse to put a stack into a fleet before it goes back: a passing refusal is over by then.
-const OUT: Duration = Duration::from_secs(60);
-
-/// Whether a refusal has lasted too long to keep a stack without a fleet for it.
-fn hopeless(failure: &Failure<StackKind>) -> bool {
-    match failure.class {
-        Class::Rejected => true,
-        Class::QuotaExceeded
-        | Class::AccountPending
-        | Class::AccessDenied
-        | Class::NotFound
-        | Class::AlreadyExists
-        | Class::InUse
-        | Class::Busy => elapsed(failure.since, failure.at) >= OUT,
-        Class::Throttled | Class::Unavailable | Class::NotSent => report::lasting(failure),
-    }
-}
-
 /// One write, and how it is told.
 #[derive(Debug, Clone, PartialEq)]
 struct Write {
@@ -316,7 +298,7 @@ impl<'a, 'o> Draft<'a, 'o> {
         let (Some(failure), Some(_), None) = (input.failure, came_from, &self.stamps.refused_fleet) else { return };
         let joins = matches!(&failure.call, Some(StackCall::Associate { fleet, .. }) if fleet == name);
         let generation = report::generation(input.object);
-        if joins && failure.generation == generation && hopeless(failure) {
+        if joins && failure.generation == generation && report::hopeless(failure, report::AT_WORK) {
             self.stamps.refused_fleet = Some(Rejected {
                 generation,
                 code: bounded(&failure.code, 256),

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use testbed::{Sshd, SshdOptions};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, repository};
 
 use super::tell::{
     ask, aws_name, condition, find, heading, object, say, show, show_conditions, text, until, until_within,
@@ -20,7 +20,9 @@ use super::tell::{
 
 /// The Instance of the examples that is logged in to.
 const INSTANCE: &str = "lsinstance/web";
-const GRANT: &str = "grant/fix-web";
+const GRANT: &str = "grant/fix-the-disk";
+/// Its name, and that of its Secret.
+const NAME: &str = "fix-the-disk";
 /// The shortest that a grant may last.
 const SHORTEST: Duration = Duration::from_secs(60);
 
@@ -31,21 +33,11 @@ pub const CERT_TTL: &str = "40s";
 pub fn log_in(stage: &Stage) -> Result<()> {
     heading("6. Access for a while: a grant's Secret has all that ssh needs, is renewed, and goes with the grant");
     let began = Instant::now();
-    let grant = json!({
-        "apiVersion": "access.windlass.dev/v1alpha1",
-        "kind": "AccessGrant",
-        "metadata": { "name": "fix-web" },
-        "spec": {
-            "lightsailInstance": { "instanceRef": { "name": "web" }, "protocol": "ssh" },
-            "duration": "2h",
-            "reason": "the disk is full",
-        },
-    });
-    apply(stage, &grant)?;
+    show(stage, &["apply", "-f", &example("accessgrant-ssh.yaml").display().to_string()])?;
     show(stage, &["wait", "--for=condition=Ready", GRANT, "--timeout=30s"])?;
     say(&format!("ready {:.1} s after kubectl was called", began.elapsed().as_secs_f64()));
     show(stage, &["get", GRANT])?;
-    show(stage, &["describe", "secret/fix-web"])?;
+    show(stage, &["describe", &format!("secret/{NAME}")])?;
 
     let instance = aws_name(stage, INSTANCE)?;
     let sshd = Sshd::start(
@@ -60,8 +52,8 @@ pub fn log_in(stage: &Stage) -> Result<()> {
         "(on this machine) an sshd with the instance's host keys stands for the instance: it takes AWS's certificates alone",
     );
     let folder = stage.control_plane.folder().path();
-    let first = files(stage, "fix-web", &folder.join("first"))?;
-    let (done, said) = ssh(&sshd, &first, "fix-web")?;
+    let first = files(stage, NAME, &folder.join("first"))?;
+    let (done, said) = ssh(&sshd, &first, NAME)?;
     ensure!(done, "the login failed: {said}\n{}", sshd.log());
 
     let expires = |stage: &Stage| Ok::<_, anyhow::Error>(text(&object(stage, GRANT)?, "/status/credentialExpiresAt"));
@@ -71,15 +63,15 @@ pub fn log_in(stage: &Stage) -> Result<()> {
         "the certificate would have expired at {before}; it was renewed and now lives until {}",
         expires(stage)?
     ));
-    let second = files(stage, "fix-web", &folder.join("second"))?;
-    let (done, said) = ssh(&sshd, &second, "fix-web")?;
+    let second = files(stage, NAME, &folder.join("second"))?;
+    let (done, said) = ssh(&sshd, &second, NAME)?;
     ensure!(done, "the login after the renewal failed: {said}\n{}", sshd.log());
 
     // A grant can only be made shorter. Its end is counted from its creation: shortened to less than has passed, it is over.
     std::thread::sleep((SHORTEST + Duration::from_secs(2)).saturating_sub(began.elapsed()));
     show(stage, &["patch", GRANT, "--type=merge", "-p", r#"{"spec":{"duration":"1m"}}"#])?;
     let shortened = Instant::now();
-    until("the Secret is gone", || Ok(find(stage, "secret/fix-web")?.is_none()))?;
+    until("the Secret is gone", || Ok(find(stage, &format!("secret/{NAME}"))?.is_none()))?;
     say(&format!("the Secret is gone {:.1} s later", shortened.elapsed().as_secs_f64()));
     until("the grant has ended", || Ok(condition(&object(stage, GRANT)?, "Ended").0 == "True"))?;
     show_conditions(stage, GRANT)?;
@@ -109,27 +101,23 @@ pub fn by_account(stage: &Stage) -> Result<()> {
     let containers = stage.simulator.put_game_fleet(&json!({ "kind": "CONTAINER" }))?;
     let container = stage.simulator.put_compute(&containers, &json!({}))?;
     say(&format!("(in AWS) somebody has GameLift fleets: {servers} with {machine}, and {containers} with {container}"));
-    let grant = |name: &str, namespace: &str, target: Value| {
-        let mut spec = target;
-        spec["duration"] = json!("30m");
-        json!({
-            "apiVersion": "access.windlass.dev/v1alpha1",
-            "kind": "AccessGrant",
-            "metadata": { "name": name, "namespace": namespace },
-            "spec": spec,
-        })
-    };
-    let on_machine = json!({ "gameLiftInstance": { "fleetId": servers, "instanceId": machine } });
-    apply(stage, &grant("game-server", "demo", on_machine.clone()))?;
-    let on_container = json!({ "gameLiftCompute": { "fleetId": containers, "computeName": container } });
-    apply(stage, &grant("game-container", "demo", on_container))?;
+    say("the examples of both, with these ids");
+    let mut on_machine = manifest("accessgrant-gamelift-instance.yaml")?;
+    on_machine["spec"]["gameLiftInstance"] = json!({ "fleetId": servers, "instanceId": machine });
+    apply(stage, &on_machine)?;
+    let mut on_container = manifest("accessgrant-gamelift-compute.yaml")?;
+    on_container["spec"]["gameLiftCompute"] = json!({ "fleetId": containers, "computeName": container });
+    // It begins now, whatever day it is.
+    on_container["spec"].as_object_mut().context("an example without a spec")?.remove("startsAt");
+    apply(stage, &on_container)?;
     show(stage, &["wait", "--for=condition=Ready", "grant/game-server", "grant/game-container", "--timeout=30s"])?;
     show(stage, &["get", "grant"])?;
     show(stage, &["describe", "secret/game-server", "secret/game-container"])?;
 
     show(stage, &["create", "namespace", "elsewhere"])?;
     let before = stage.simulator.audit(0)?.len();
-    apply(stage, &grant("not-for-us", "elsewhere", on_machine))?;
+    on_machine["metadata"] = json!({ "name": "not-for-us", "namespace": "elsewhere" });
+    apply(stage, &on_machine)?;
     let refused = || -> Result<Value> {
         let answer = ask(stage, &["get", "grant/not-for-us", "--namespace=elsewhere", "--output=json"])?;
         serde_json::from_str(&answer).context("parse the grant")
@@ -175,6 +163,17 @@ fn ssh(sshd: &Sshd, folder: &Path, grant: &str) -> Result<(bool, String)> {
     let said = said.trim().to_owned();
     say(&said);
     Ok((done && said.contains("logged in"), said))
+}
+
+/// An example of a grant.
+fn example(name: &str) -> PathBuf {
+    repository().join("examples/access").join(name)
+}
+
+fn manifest(name: &str) -> Result<Value> {
+    let path = example(name);
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    serde_yaml::from_str(&text).with_context(|| format!("parse {}", path.display()))
 }
 
 fn apply(stage: &Stage, manifest: &Value) -> Result<()> {

@@ -4,4 +4,5 @@ mod bed;
 mod ends;
 mod files;
 mod issues;
+mod machines;
 mod refusals;

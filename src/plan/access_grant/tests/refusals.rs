@@ -112,10 +112,32 @@ fn the_secret_of_another_grant_is_never_touched_and_aws_is_not_asked() {
     assert_eq!((bed.calls, bed.looks, bed.writes.len()), (0, 0, 0));
 }
 
+/// Whose Secret it is nobody tells: it has no label of ours.
+#[test]
+fn a_name_that_somebody_has_taken_is_looked_at_again_and_aws_is_not_asked() {
+    let mut bed = grant();
+    bed.pass();
+    bed.beside.secret = SecretSeen::There(SecretFacts {
+        of: String::new(),
+        uid: "foreign".into(),
+        version: "1".into(),
+        owned: false,
+        deleting: false,
+        edited: false,
+        stamps: Default::default(),
+    });
+    assert_eq!(bed.settle(), "Wait");
+    assert!(bed.says("Stalled", "SecretNotOwned"));
+    assert_eq!((bed.calls, bed.looks, bed.writes.len()), (0, 0, 0));
+    bed.beside.secret = SecretSeen::Absent;
+    assert_eq!(bed.settle(), "Settled");
+    assert!(bed.says("Ready", "Available"));
+}
+
 #[test]
 fn what_the_api_server_refused_is_not_asked_for_again_at_once() {
     for (why, condition, reason, rest) in [
-        (SecretRefusal::Taken, "Stalled", "SecretNotOwned", 300),
+        (SecretRefusal::Taken, "Stalled", "SecretNotOwned", 30),
         (SecretRefusal::Denied, "Stalled", "SecretsNotPermitted", 60),
         (SecretRefusal::Refused, "Reconciling", "SecretNotWritten", 300),
         (SecretRefusal::Unavailable, "Reconciling", "SecretNotWritten", 5),

@@ -114,7 +114,7 @@ fn a_passing_refusal_while_down_is_tried_again_and_a_lasting_one_starts_the_flee
         let once = bed.clone().failed(call.clone(), class, "X").after(300);
         assert_eq!(once.pass().plan.status.internal.rejected, None, "{class:?}");
         assert_eq!(once.next(), "UpdateFleet", "{class:?}");
-        let lasting = bed.after(60).failing(Some(call), class, "X", at(super::bed::NOW));
+        let lasting = bed.after(180).failing(Some(call), class, "X", at(super::bed::NOW));
         assert_eq!(lasting.next(), "StartFleet", "{class:?}");
         assert!(lasting.pass().plan.status.internal.rejected.is_some(), "{class:?}");
     }

@@ -219,6 +219,20 @@ fn errors_of_a_starting_fleet_stall_after_ten_minutes_of_the_same_and_an_edit_st
 }
 
 #[test]
+fn a_fleet_that_aws_stops_after_a_start_for_its_errors_is_started_again_five_minutes_later() {
+    let mut bed = fleet().stopped();
+    bed.facts().errors = vec![FleetError { code: "SUBNET_NOT_FOUND".into(), message: "gone".into() }];
+    assert_eq!(shown(&bed), is("StartFleet", "Reconciling", "FleetErrors"), "nobody has tried yet");
+    let Next::Send(call) = bed.pass().plan.next else { panic!() };
+    bed.answered(&call);
+    let bed = bed.after(90);
+    assert_eq!(shown(&bed), is("Wait", "Reconciling", "FleetErrors"));
+    let fixed = bed.clone().wanting(|spec| spec.settings.description = Some("x".into()));
+    assert_eq!(fixed.next(), "UpdateFleet");
+    assert_eq!(shown(&bed.after(210)), is("StartFleet", "Reconciling", "FleetErrors"));
+}
+
+#[test]
 fn errors_of_a_running_fleet_count_only_where_nobody_can_use_it() {
     let mut bed = fleet();
     bed.facts().errors = vec![FleetError { code: "X".into(), message: "y".into() }];
@@ -253,14 +267,15 @@ fn what_aws_answers_to_a_start_is_shown_and_tried_again() {
 }
 
 #[test]
-fn what_may_pass_is_tried_for_a_minute_before_a_stopped_fleet_is_started_as_it_was() {
+fn what_may_pass_is_tried_for_some_minutes_before_a_stopped_fleet_is_started_as_it_was() {
     let since = at(super::bed::NOW);
     let bed = fleet().stopped().wanting(|spec| spec.settings.description = Some("x".into()));
     let Next::Send(call) = bed.pass().plan.next else { panic!() };
-    for class in [Class::AccessDenied, Class::QuotaExceeded, Class::NotFound, Class::Busy] {
+    let rows = [(Class::AccessDenied, 60), (Class::QuotaExceeded, 60), (Class::NotFound, 180), (Class::Busy, 180)];
+    for (class, seconds) in rows {
         let failing = |bed: Bed| bed.failing(Some(call.clone()), class, "Code", since);
-        assert_eq!(failing(bed.clone().after(59)).next(), "UpdateFleet");
-        let started = failing(bed.clone().after(60));
+        assert_eq!(failing(bed.clone().after(seconds - 1)).next(), "UpdateFleet");
+        let started = failing(bed.clone().after(seconds));
         assert_eq!(started.next(), "StartFleet");
         assert_eq!(started.pass().plan.status.internal.rejected.unwrap().code, "Code");
         let off = failing(bed.clone().wanting_off().after(3600));

@@ -63,7 +63,7 @@ fn an_idle_fleet_is_closed_emptied_looked_at_again_and_then_stopped() {
     came.facts().settings.compute_capacity.as_mut().unwrap().desired_instances = Some(0);
     assert_eq!(update(&came.pass().plan).0, json!({ "computeCapacity": { "desiredInstances": 2 } }));
     // Instances that never go do not keep users out for ever.
-    assert_eq!((emptying.clone().after(29).next(), emptying.after(30).next()), ("Wait".into(), "StopFleet".into()));
+    assert_eq!((emptying.clone().after(299).next(), emptying.after(300).next()), ("Wait".into(), "StopFleet".into()));
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn snapshots_that_aws_does_not_let_us_see_hold_it_back_with_its_words() {
     // What the spec lets go needs no look.
     let mut free = bed.clone().wanting(|s| s.auto_snapshots_on_delete = AutoSnapshotsOnDelete::Delete);
     free.run();
-    assert_eq!(free.sent, ["DeleteInstance"]);
+    assert_eq!(free.sent, ["DeleteInstance with add-ons"]);
     bed.blind = None;
     bed.run();
     assert_eq!(bed.sent, ["DeleteInstance"]);
