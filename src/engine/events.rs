@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -94,12 +95,17 @@ pub struct Poster<A> {
     budgets: HashMap<String, Budget>,
 }
 
-/// The same news: object, reason and note.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    uid: String,
-    reason: String,
-    note: String,
+/// The same news: object, reason and note, as what they hash to. Thousands are remembered, and their texts would be a few
+/// hundred bytes each; that two of 4096 have one hash of 64 bits is less likely than that memory errs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key(u64);
+
+impl Key {
+    fn of(uid: &str, reason: &str, note: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (uid, reason, note).hash(&mut hasher);
+        Self(hasher.finish())
+    }
 }
 
 /// An Event that we posted.
@@ -174,9 +180,9 @@ impl<A: EventApi> Poster<A> {
 
     async fn post(&mut self, about: &ObjectReference, news: News) -> EventOutcome {
         let now = Instant::now();
-        let note = cut(&news.note, NOTE).to_owned();
-        let reason = cut(&news.reason, WORD).to_owned();
-        let key = Key { uid: about.uid.clone().unwrap_or_default(), reason, note };
+        let uid = about.uid.as_deref().unwrap_or_default();
+        let note = cut(&news.note, NOTE);
+        let key = Key::of(uid, cut(&news.reason, WORD), note);
         if let Some(said) = self.said.get_mut(&key)
             && now < said.written + SAME
         {
@@ -185,7 +191,7 @@ impl<A: EventApi> Poster<A> {
             if said.count > 2 && now < said.written + REFRESH {
                 return EventOutcome::Counted;
             }
-            if !spend(&mut self.budgets, &key.uid, now) {
+            if !spend(&mut self.budgets, uid, now) {
                 return EventOutcome::Dropped;
             }
             let repeated = self.api.repeat(&said.namespace, &said.name, said.count, (self.clock)());
@@ -198,10 +204,10 @@ impl<A: EventApi> Poster<A> {
                 Ok(false) => drop(self.said.remove(&key)),
                 Err(failure) => return complain(about, &news, failure),
             }
-        } else if !spend(&mut self.budgets, &key.uid, now) {
+        } else if !spend(&mut self.budgets, uid, now) {
             return EventOutcome::Dropped;
         }
-        let event = self.event(about, &news, &key.note);
+        let event = self.event(about, &news, note);
         if let Err(failure) = within(self.api.create(&event)).await {
             return complain(about, &news, failure);
         }
@@ -241,7 +247,7 @@ impl<A: EventApi> Poster<A> {
             self.said.retain(|_, said| now < said.written + SAME);
         }
         if self.said.len() >= REMEMBERED
-            && let Some(oldest) = self.said.iter().min_by_key(|(_, said)| said.written).map(|(key, _)| key.clone())
+            && let Some(oldest) = self.said.iter().min_by_key(|(_, said)| said.written).map(|(key, _)| *key)
         {
             self.said.remove(&oldest);
         }

@@ -130,7 +130,8 @@ enum Duty {
 pub struct Engine<K: Kind, P, A> {
     parts: Parts<P, A>,
     queue: Queue,
-    objects: Mutex<HashMap<Id, Held<K>>>,
+    /// Boxed: a table of a thousand has room for twice as many, and what is remembered of an object is 600 bytes.
+    objects: Mutex<HashMap<Id, Box<Held<K>>>>,
     /// What is there and cannot be read; what it was before stays in `objects`.
     unreadable: Mutex<HashMap<Id, Unreadable>>,
     secrets: Secrets,

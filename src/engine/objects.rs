@@ -49,7 +49,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             None => {
                 let event = if readable_again { Urgency::Urgent } else { first_seen::<K>(&object) };
                 let memory = Memory { not_before: Some(now), ..Memory::default() };
-                objects.insert(id.clone(), Held { object: Arc::clone(&object), ahead: None, memory });
+                let held = Held { object: Arc::clone(&object), ahead: None, memory };
+                objects.insert(id.clone(), Box::new(held));
                 (None, Some(event))
             }
             Some(held) => {

@@ -178,10 +178,14 @@ pub fn write(table: &str) -> Result<()> {
          A figure in bold with an exclamation mark falls short of its goal. An edit's time runs from right before the request \
          to the API server is sent until AWS has the call. Writes of the leader's Lease are not counted: they belong to \
          no object and do not grow with their number.\n\n\
-         About 17 MiB of the resident memory are pages of the binary itself. What was tried to make it less: linking as one \
-         (4 MiB less), one heap for all threads as the image has it (1 MiB), sharing equal ports between Instances (2 MiB at \
-         1000). The first edit after a quiet time once waited for a TLS handshake with the API server (70 to 100 ms); a \
-         connection is kept open since.\n",
+         The resident memory of the operator with 100 settled Fleets, in MiB: 10.6 its code, 1.4 its constants, 2.0 \
+         libraries, 1.0 data that the loader or the program has written to, 1.3 stacks, 6.6 heap. What made it less: \
+         linking as one (4 MiB), one heap for all threads as the image has it (1), sharing equal ports between \
+         Instances (2 at 1000), optimising for the smallest size with packed relocations (2.9 MB of the file, whose \
+         code is resident nearly whole), and boxes and hashes for what is remembered of objects and Events. \
+         Thresholds for the allocator (`MALLOC_MMAP_THRESHOLD_`, `MALLOC_TRIM_THRESHOLD_`) were tried and brought \
+         less than 1 MiB. The first edit after a quiet time once waited for a TLS handshake with the API server (70 \
+         to 100 ms); a connection is kept open since.\n",
         process::machine(),
         String::from_utf8_lossy(&rustc).trim(),
         testbed::version(),
