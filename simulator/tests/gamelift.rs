@@ -261,7 +261,7 @@ async fn lists_have_pages_and_faults_reach_them() {
     let name = first.compute_list()[0].compute_name().unwrap();
     let half = client.get_compute_access().fleet_id(&fleet.id).compute_name(name).send().await;
     assert!(half.is_err());
-    assert_eq!(world.secrets().len(), 2, "what half an answer showed is a secret too");
+    assert_eq!(world.secrets().len(), 3, "what half an answer showed is a secret too");
     let entry = world.audit().pop().unwrap();
     assert_eq!((entry.service.as_str(), entry.resource.as_deref(), entry.mutating), ("gamelift", Some(name), false));
 }

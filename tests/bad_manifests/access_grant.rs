@@ -131,7 +131,7 @@ fn status() -> Value {
         "conditions": [{"type": "Ready", "status": "True", "reason": "Available", "message": "", "observedGeneration": 1, "lastTransitionTime": at}],
         "target": "Instance web (ssh)", "startsAt": at, "endsAt": at, "secretName": "good", "credentialExpiresAt": at,
         "internal": {
-            "target": {"name": "web", "id": "arn:aws:lightsail:eu-central-1:123456789012:Instance/bd470fc5", "created": at},
+            "target": {"name": "web", "id": "arn:aws:lightsail:eu-central-1:123456789012:Instance/bd470fc5", "created": at, "account": "123456789012"},
             "missingSince": at, "ended": "TargetGone"
         }
     })

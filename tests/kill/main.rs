@@ -223,7 +223,11 @@ async fn live(
         () = script => {}
         () = kill => {}
     }
-    // Held at the answer of the last effect, the object is gone before the kill.
+    // Held at the answer of the last effect, the object is gone before the kill, and before the log says where it is held.
+    let end = Instant::now() + Duration::from_secs(5);
+    while point.is_some() && second.is_none() && held(&first.daemon.log()).is_none() && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     if second.is_none() && held(&first.daemon.log()).is_some() {
         first.daemon.kill();
     }
