@@ -28,7 +28,7 @@ test: preflight-tests control-plane .venv/.installed ## Run every test: Rust, th
 test-install: build control-plane ## Install the charts with Helm 3 and 4 on a real API server (builds Helm at first: about 4 minutes)
 	cargo test $(CARGO_FLAGS) --workspace --test install -- --ignored --test-threads=3
 
-test-gitops: build control-plane ## Have Flux's own controllers reconcile examples/ from Git (builds Flux at first: about 15 minutes; not in CI)
+test-gitops: build control-plane ## Have Flux's own controllers reconcile examples/ from Git (builds Flux at first, which takes long; not in CI)
 	cargo test $(CARGO_FLAGS) --workspace --test gitops -- --ignored
 
 e2e: build ## Play on the real nodes of KUBECONFIG: install, fail over, upgrade, uninstall (its settings: tests/e2e/run)
