@@ -210,7 +210,6 @@ impl Accounts {
         let may = |allow: &Allow| may(allow).map_err(|text| ScopeError::from(Refusal::Wish(text)));
         let (entry, region) = match book.judge(wish, &self.house) {
             Judgement::Own(region) => {
-                may(&Allow::own())?;
                 let caller = self.caller(None, || self.own_identity(&region)).await?;
                 return Ok(self.scope(caller, region, Allow::own(), Identity::Own));
             }

@@ -171,8 +171,8 @@ pub fn lasting<K: Kind>(failure: &Failure<K>) -> bool {
 /// How long AWS may refuse what an object that is out of service waits for, before it goes back as it was: a passing refusal
 /// (rights that are not known everywhere yet) is over by then.
 pub const PASSING: Duration = Duration::from_secs(60);
-/// The same where AWS says of AppStream that something else is going on there, or that it does not know it yet: its advice is to
-/// wait a few minutes. <https://docs.aws.amazon.com/appstream2/latest/APIReference/CommonErrors.html>
+/// The same where AWS says of AppStream that something else is going on there: its advice is to wait a few minutes.
+/// <https://docs.aws.amazon.com/appstream2/latest/APIReference/CommonErrors.html>
 pub const AT_WORK: Duration = Duration::from_secs(180);
 
 /// Whether a refusal is for good or has lasted, over more than one try, too long to keep a fleet or an instance down for it,
@@ -180,10 +180,10 @@ pub const AT_WORK: Duration = Duration::from_secs(180);
 pub fn hopeless<K: Kind>(failure: &Failure<K>, busy: Duration) -> bool {
     match failure.class {
         Class::Rejected => true,
-        Class::QuotaExceeded | Class::AccountPending | Class::AccessDenied | Class::AlreadyExists => {
+        Class::QuotaExceeded | Class::AccountPending | Class::AccessDenied | Class::NotFound | Class::AlreadyExists => {
             elapsed(failure.since, failure.at) >= PASSING
         }
-        Class::NotFound | Class::InUse | Class::Busy => elapsed(failure.since, failure.at) >= busy,
+        Class::InUse | Class::Busy => elapsed(failure.since, failure.at) >= busy,
         Class::Throttled | Class::Unavailable | Class::NotSent => lasting(failure),
     }
 }

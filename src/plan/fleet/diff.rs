@@ -317,10 +317,6 @@ impl Field {
                     |s: &FleetSettings| s.usb_device_filter_strings.iter().flatten().cloned().collect::<BTreeSet<_>>();
                 set(wanted) == set(seen)
             }
-            // AWS leaves the size of a volume to itself, and does not say it.
-            Self::RootVolumeConfig => {
-                seen.root_volume_config.is_none() || wanted.root_volume_config == seen.root_volume_config
-            }
             // The word of older images for any version of it.
             Self::Platform => match (wanted.platform.as_deref(), seen.platform.as_deref()) {
                 (Some("WINDOWS"), Some(seen)) => seen.starts_with("WINDOWS"),

@@ -67,7 +67,8 @@ pub static LIFE: Story = Story {
     lasting: &[("AccessDeniedException", 400), ("InvalidInputException", 400)],
     reasons: |_, code| match code {
         "AccessDeniedException" => &["AccessDenied"],
-        _ => &["Rejected"],
+        // What the access call refuses like this may pass: the machine runs and lets nobody in yet.
+        _ => &["Rejected", "AwsBusy"],
     },
     does_without: &[],
     refused: |_, _| Vec::new(),

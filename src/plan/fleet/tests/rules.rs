@@ -271,7 +271,7 @@ fn what_may_pass_is_tried_for_some_minutes_before_a_stopped_fleet_is_started_as_
     let since = at(super::bed::NOW);
     let bed = fleet().stopped().wanting(|spec| spec.settings.description = Some("x".into()));
     let Next::Send(call) = bed.pass().plan.next else { panic!() };
-    let rows = [(Class::AccessDenied, 60), (Class::QuotaExceeded, 60), (Class::NotFound, 180), (Class::Busy, 180)];
+    let rows = [(Class::AccessDenied, 60), (Class::QuotaExceeded, 60), (Class::NotFound, 60), (Class::Busy, 180)];
     for (class, seconds) in rows {
         let failing = |bed: Bed| bed.failing(Some(call.clone()), class, "Code", since);
         assert_eq!(failing(bed.clone().after(seconds - 1)).next(), "UpdateFleet");
