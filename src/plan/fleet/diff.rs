@@ -340,6 +340,7 @@ impl Field {
             | Self::Description
             | Self::IamRoleArn
             | Self::StreamView
+            | Self::RootVolumeConfig
             | Self::SessionScriptS3Location => {
                 self.value(wanted).unwrap_or_default() == self.value(seen).unwrap_or_default()
             }
