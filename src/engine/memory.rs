@@ -30,8 +30,6 @@ pub struct Memory<K: Kind> {
     pub read_failure: Option<Failure<K>>,
     /// The last write to its Secret that failed, until one succeeds.
     pub secret_failure: Option<SecretFailure>,
-    /// When its Secret was last written.
-    pub secret_written: Option<Timestamp>,
     /// Since when each operation fails, and with which code, until it succeeds: another failure between two of it does not
     /// make it new.
     pub since: BTreeMap<String, (String, Timestamp)>,
@@ -96,7 +94,6 @@ impl<K: Kind> Default for Memory<K> {
             write_failure: None,
             read_failure: None,
             secret_failure: None,
-            secret_written: None,
             since: BTreeMap::new(),
             failures: 0,
             hold: None,

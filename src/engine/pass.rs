@@ -119,8 +119,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         };
         let secrets = &self.engine.secrets;
         let secret = K::secret(&object).map(|name| secrets.seen(&self.id.namespace, &name)).unwrap_or_default();
-        let (secret_failure, secret_written) = self.memory(|m| (m.secret_failure.clone(), m.secret_written));
-        let beside = Beside { objects, keys: BTreeMap::new(), secret, secret_failure, secret_written };
+        let secret_failure = self.memory(|memory| memory.secret_failure.clone());
+        let beside = Beside { objects, keys: BTreeMap::new(), secret, secret_failure };
         Some(Known { object, scope: None, seen: Seen::NotLooked, told: self.now, beside })
     }
 
@@ -329,8 +329,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             Ok(facts) => {
                 info!(kind = K::NAME, object = %self.id, secret = write.name(), "{:?} secret", write.verb());
                 self.engine.secrets.learn(namespace, write.name(), facts);
-                let now = (self.engine.parts().clock)();
-                self.memory(|memory| (memory.secret_failure, memory.secret_written) = (None, Some(now)));
+                self.memory(|memory| memory.secret_failure = None);
                 self.tell(&fresh, news);
                 Ok(Outcome::now(PassOutcome::Sent))
             }

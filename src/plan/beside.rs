@@ -1,8 +1,6 @@
 //! What an object rests on in its own namespace: other objects of ours, and keys of Secrets and ConfigMaps.
 
 use std::collections::BTreeMap;
-
-use jiff::Timestamp;
 use std::fmt;
 
 use super::secret::{SecretFailure, SecretSeen};
@@ -19,8 +17,6 @@ pub struct Beside {
     pub secret: SecretSeen,
     /// The last write to it that failed, until one succeeds.
     pub secret_failure: Option<SecretFailure>,
-    /// When this process last wrote it.
-    pub secret_written: Option<Timestamp>,
 }
 
 /// Another object of the same namespace.

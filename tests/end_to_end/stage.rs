@@ -14,7 +14,7 @@ use testbed::{ControlPlane, Daemon, Options, free_port};
 use tokio::sync::OnceCell;
 
 /// How long anything may take that is not held back by a rule with a time of its own: for a machine that is busy.
-pub const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_secs(180);
 /// How long a deletion may take: the operator believes an absence 60 s after the last write, and looks every 15 s.
 pub const DELETED: Duration = Duration::from_secs(150);
 /// The secret that every operator signs with: no output may hold it.

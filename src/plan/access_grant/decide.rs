@@ -240,17 +240,7 @@ impl<'a> Pass<'a> {
                 }
                 Some(_) | None => self.issue(scope, state, facts, end),
             },
-            Standing::None => {
-                match input.beside.secret_written.filter(|at| *at <= input.now).map(|at| elapsed(at, input.now)) {
-                    // The same for somebody who deletes it again and again.
-                    Some(age) if age < APART => {
-                        let text = "the Secret was deleted: writing it anew";
-                        self.wait(Verdict::Working(Waiting::Issuing, text.into()), APART.saturating_sub(age))
-                    }
-                    Some(_) | None => self.issue(scope, state, facts, end),
-                }
-            }
-            Standing::Due => self.issue(scope, state, facts, end),
+            Standing::None | Standing::Due => self.issue(scope, state, facts, end),
         }
     }
 

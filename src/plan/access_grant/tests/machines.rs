@@ -95,23 +95,6 @@ fn a_target_without_an_account_in_its_arn_is_not_looked_for_in_another() {
 }
 
 #[test]
-fn a_secret_that_somebody_deletes_again_and_again_does_not_cost_a_call_each_time() {
-    let mut bed = granted();
-    for second in 0..20 {
-        bed.beside.secret_written.get_or_insert(bed.now);
-        bed.beside.secret = crate::plan::secret::SecretSeen::Absent;
-        let writes = bed.writes.len();
-        bed.settle();
-        if bed.writes.len() > writes {
-            bed.beside.secret_written = Some(bed.now);
-        }
-        bed.after(1);
-        assert!(bed.calls <= 2 + second / 5, "{} calls in {second} s", bed.calls);
-    }
-    assert_eq!(bed.calls, 4);
-}
-
-#[test]
 fn a_password_for_aws_s_own_key_pair_is_on_its_way() {
     let mut bed = grant();
     bed.object.spec.lightsail_instance.as_mut().unwrap().protocol = AccessProtocol::Rdp;
