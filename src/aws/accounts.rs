@@ -56,13 +56,22 @@ pub struct Accounts {
     book: AccountBook,
     callers: Mutex<HashMap<Who, Arc<Caller>>>,
     sessions: Sessions,
-    paces: Mutex<BTreeMap<String, Pace>>,
+    paces: Mutex<Paces>,
 }
 
 /// An identity: the operator's own, or that of an Account at one version.
 type Who = Option<(String, i64)>;
 
-/// What an Account says of the speed of its AWS account, by the Account's name.
+/// How fast AWS accounts may be asked.
+#[derive(Default)]
+struct Paces {
+    /// The Accounts that these are of: looked through once for each change of them, not for each pass of an object.
+    book: Option<Arc<Book>>,
+    /// By the Account's name.
+    by: BTreeMap<String, Pace>,
+}
+
+/// What an Account says of the speed of its AWS account.
 struct Pace {
     account_id: String,
     limits: Option<Limits>,
@@ -353,27 +362,32 @@ impl Accounts {
     fn pace(&self, entry: &Entry, account_id: &str) {
         let limits = entry.spec.as_ref().ok().and_then(|spec| spec.limits.as_ref()).map(limits);
         let mut paces = lock(&self.paces);
-        let before = paces.get(&entry.name);
+        let before = paces.by.get(&entry.name);
         if before.is_some_and(|pace| pace.account_id == account_id && pace.limits == limits) {
             return;
         }
-        let old = paces.insert(entry.name.clone(), Pace { account_id: account_id.to_owned(), limits });
+        if self.book.now().is_some_and(|book| !book.accounts.contains_key(&entry.name)) {
+            return;
+        }
+        let old = paces.by.insert(entry.name.clone(), Pace { account_id: account_id.to_owned(), limits });
         for account_id in old.iter().map(|pace| pace.account_id.as_str()).chain([account_id]) {
-            self.keep_pace(&paces, account_id);
+            self.keep_pace(&paces.by, account_id);
         }
     }
 
     /// An Account that is gone limits nobody.
-    fn forget_paces(&self, book: &Book) {
+    fn forget_paces(&self, book: &Arc<Book>) {
         let mut paces = lock(&self.paces);
-        if paces.keys().all(|name| book.accounts.contains_key(name)) {
+        if paces.book.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, book)) {
             return;
         }
+        paces.book = Some(Arc::clone(book));
         let of_book = |(name, _): &(String, Pace)| book.accounts.contains_key(name);
-        let (kept, gone): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut *paces).into_iter().partition(of_book);
-        *paces = kept;
+        let (kept, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut paces.by).into_iter().partition(of_book);
+        paces.by = kept;
         for pace in gone.values() {
-            self.keep_pace(&paces, &pace.account_id);
+            self.keep_pace(&paces.by, &pace.account_id);
         }
     }
 
