@@ -35,8 +35,12 @@ impl<K: Life> Going<'_, K> {
 
     /// Something is waited for; the message names the way out.
     pub fn wait(&self, why: Waiting, text: &str, again: Duration) -> Plan<K> {
-        let verdict = Verdict::Working(why, format!("{text}{}", way_out::<K>()));
-        waiting(self.input, K::Shown::default(), self.known(), verdict, again)
+        self.held(Verdict::Working(why, text.to_owned()), again)
+    }
+
+    /// The same, where more than a wait may be said of it.
+    pub fn held(&self, verdict: Verdict, again: Duration) -> Plan<K> {
+        waiting(self.input, K::Shown::default(), self.known(), verdict.hinting(&way_out::<K>()), again)
     }
 
     /// Makes one write; the message names the way out.

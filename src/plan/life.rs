@@ -18,7 +18,7 @@ use super::leave::{self, Going};
 use super::ownership::{self, Owner};
 use super::reason::{Stall, Verdict, Waiting};
 use super::report::{self, Known, NEVER, OBSERVED, Report, elapsed, trouble, trouble_with};
-use super::tags::Tagged;
+use super::tags::{self, Tagged};
 use super::unshown::{Changes, Fate};
 use super::{Answered, Call, Class, Face, Input, Kind, News, Next, Plan, Scope, Seen, Status, UNCERTAINTY};
 
@@ -450,13 +450,16 @@ fn present<K: Life>(
     facts: &K::Facts,
 ) -> Plan<K> {
     let policies = Policies::of::<K>(input.object);
+    let compared = policies.management == ManagementPolicy::Manage || wants_tags::<K>(input.object);
+    let unread = Tagged { began: input.now, tags: BTreeMap::new() };
+    let tagged = match K::found(state).tags.filter(|t| fresh(t, input)) {
+        Some(tagged) => tagged,
+        None if compared => return look(input, [K::TAGS].into()),
+        None => &unread,
+    };
     if policies.management == ManagementPolicy::Observe {
-        let tagged = &Tagged { began: input.now, tags: BTreeMap::new() };
         return K::observe(&There { input, wanted, scope, state, facts, tagged });
     }
-    let Some(tagged) = K::found(state).tags.filter(|t| fresh(t, input)) else {
-        return look(input, [K::TAGS].into());
-    };
     let there = There { input, wanted, scope, state, facts, tagged };
     let owner = ownership::owner::<K>(scope, input.object, &tagged.tags);
     match owner {
@@ -532,6 +535,17 @@ pub fn wanted_tags<K: Life>(scope: &Scope, object: &K::Object) -> BTreeMap<Strin
     let mut tags = K::common(object).tags.clone().unwrap_or_default();
     tags.extend(ownership::tags::<K>(scope, object));
     tags
+}
+
+/// The user's tags that differ, where nothing is written: a missing mark of ours is no difference to somebody who only
+/// observes.
+pub fn observed_tags<K: Life>(there: &There<'_, '_, K>, applied: &BTreeSet<String>) -> Option<tags::Step<K::Call>> {
+    let own = K::common(there.input.object).tags.clone().unwrap_or_default();
+    tags::step(there.input, there.facts, &own, there.tagged, applied)
+}
+
+fn wants_tags<K: Life>(object: &K::Object) -> bool {
+    K::common(object).tags.as_ref().is_some_and(|tags| !tags.is_empty())
 }
 
 /// What an object shows to those who rest on it, but for an address.

@@ -1,6 +1,9 @@
 //! A read beside the shared one, that AWS may refuse: what it does not let us see is not the same as what is not there.
 
-use super::reason::{Verdict, Waiting};
+use jiff::Timestamp;
+
+use super::reason::{Stall, Verdict, Waiting};
+use super::report::{TEN_MINUTES, elapsed};
 
 /// What a look found, or that AWS does not let this identity look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,16 +23,17 @@ pub struct Refusal {
     pub code: String,
     /// AWS's words.
     pub message: String,
+    /// Since when it does, look after look.
+    pub since: Timestamp,
 }
 
 impl Refusal {
-    /// What is said of it: nothing is done that rests on what cannot be seen.
-    pub fn verdict(&self) -> Verdict {
-        Verdict::Working(Waiting::AccessDenied, self.text())
-    }
-
-    /// It in one line.
-    pub fn text(&self) -> String {
-        format!("{}: {}: {}", self.operation, self.code, self.message)
+    /// What is said of it: nothing is done that rests on what cannot be seen. What lasts, only a person can mend.
+    pub fn verdict(&self, now: Timestamp) -> Verdict {
+        let text = format!("{}: {}: {}", self.operation, self.code, self.message);
+        match elapsed(self.since, now) >= TEN_MINUTES {
+            true => Verdict::Stalled(Stall::AccessDenied, text),
+            false => Verdict::Working(Waiting::AccessDenied, text),
+        }
     }
 }

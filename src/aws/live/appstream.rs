@@ -15,6 +15,7 @@ use super::appstream_write as write;
 use super::errors::ours;
 use super::leave::AskLeave;
 use super::place::{Clients, Place};
+use super::refused::Refused;
 use super::request::Way;
 use crate::api::{Arn, AwsName, Fleet};
 use crate::aws::accounts::{Accounts, Reach, ScopeError, Session};
@@ -25,7 +26,7 @@ use crate::aws::listing::{All, Known, Listings};
 use crate::aws::{Ask, AwsError, AwsPort, Leave, Reply, Stray};
 use crate::plan::fleet::{FleetCall, FleetFacts, FleetKind, FleetLook, FleetState, ImageFacts, ImageRef, Tagged};
 use crate::plan::image_builder::BuilderFacts;
-use crate::plan::looked::{Looked, Refusal};
+use crate::plan::looked::Looked;
 use crate::plan::stack::{Joined, StackFacts};
 use crate::plan::{Call, Class, Scope};
 
@@ -47,6 +48,7 @@ pub struct AppStream {
     pub(super) joined: Mutex<HashMap<(Place, AwsName), (Joined, Timestamp)>>,
     images: Shared<(Place, ImageRef), Option<ImageFacts>>,
     tags: Mutex<HashMap<(Place, Arn), RememberedTags>>,
+    refused: Refused,
 }
 
 struct RememberedTags {
@@ -68,6 +70,7 @@ impl AppStream {
             joined: Mutex::default(),
             images: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
             tags: Mutex::default(),
+            refused: Refused::default(),
             clock,
         }
     }
@@ -117,9 +120,11 @@ impl AppStream {
             if fleet.is_none() || !(sessions_too || looks.contains(&FleetLook::Stacks)) {
                 return Ok((None, None));
             }
-            let stacks = looked(read::stacks(client, way, &name).await)?;
+            let stacks = self.looked((&place, &name, "stacks"), read::stacks(client, way, &name).await)?;
             let sessions = match (&stacks, sessions_too) {
-                (Looked::Found(stacks), true) => Some(looked(read::sessions(client, way, &name, stacks).await)?),
+                (Looked::Found(stacks), true) => {
+                    Some(self.looked((&place, &name, "sessions"), read::sessions(client, way, &name, stacks).await)?)
+                }
                 // Whoever may not see the stacks cannot ask for their sessions.
                 (Looked::Refused(refusal), true) => Some(Looked::Refused(refusal.clone())),
                 (Looked::Found(_) | Looked::Refused(_), false) => None,
@@ -129,7 +134,8 @@ impl AppStream {
         let applications = async {
             match fleet {
                 Some(_) if looks.contains(&FleetLook::Applications) => {
-                    looked(read::applications(client, way, &name).await).map(Some)
+                    let found = read::applications(client, way, &name).await;
+                    self.looked((&place, &name, "applications"), found).map(Some)
                 }
                 _ => Ok(None),
             }
@@ -288,6 +294,16 @@ impl AppStream {
         lock(&self.joined).retain(|_, (_, used)| age(*used, now) < UNUSED_AFTER);
         self.images.evict();
         lock(&self.tags).retain(|_, tags| age(tags.used, now) < UNUSED_AFTER);
+        self.refused.evict(now);
+    }
+
+    /// What a look beside the shared one found: `what`, of the resource of that name.
+    pub(super) fn looked<T>(
+        &self,
+        (place, name, what): (&Place, &AwsName, &'static str),
+        answer: Result<T, AwsError>,
+    ) -> Result<Looked<T>, AwsError> {
+        self.refused.looked((place, name.as_str(), what), self.shown((self.clock)()), answer)
     }
 }
 
@@ -327,17 +343,6 @@ pub(super) async fn one<T: Listed>(
         return all.one(place, name.as_str(), clock(), Urgency::Urgent, source).await;
     }
     Ok(known)
-}
-
-/// What a look beside the shared one found, where AWS may refuse it to this identity alone.
-pub(super) fn looked<T>(answer: Result<T, AwsError>) -> Result<Looked<T>, AwsError> {
-    match answer {
-        Ok(found) => Ok(Looked::Found(found)),
-        Err(AwsError { class: Class::AccessDenied, operation, code, message, .. }) => {
-            Ok(Looked::Refused(Refusal { operation, code, message }))
-        }
-        Err(error) => Err(error),
-    }
 }
 
 fn aws_name(object: &Fleet) -> Result<AwsName, AwsError> {

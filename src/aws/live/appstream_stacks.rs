@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_appstream::Client;
 
-use super::appstream::{AppStream, audit, looked, one};
+use super::appstream::{AppStream, audit, one};
 use super::appstream_read as read;
 use super::appstream_write::{reply, request_id};
 use super::errors::ours;
@@ -81,9 +81,13 @@ impl AppStream {
                 (Some(_), false) => return Ok((self.remembered_fleets(&place, &name).map(Looked::Found), None)),
                 (Some(_), true) => {}
             }
-            let joined = looked(self.read_fleets(client, way, &place, &name).await)?;
+            let found = self.read_fleets(client, way, &place, &name).await;
+            let joined = self.looked((&place, &name, "fleets of the stack"), found)?;
             let sessions = match (&joined, sessions_too) {
-                (Looked::Found(joined), true) => Some(looked(sessions(client, way, &name, &joined.fleets).await)?),
+                (Looked::Found(joined), true) => {
+                    let found = sessions(client, way, &name, &joined.fleets).await;
+                    Some(self.looked((&place, &name, "sessions of the stack"), found)?)
+                }
                 // Whoever may not see the fleets cannot ask for their sessions.
                 (Looked::Refused(refusal), true) => Some(Looked::Refused(refusal.clone())),
                 (Looked::Found(_) | Looked::Refused(_), false) => None,
@@ -92,7 +96,10 @@ impl AppStream {
         };
         let named_fleet = async {
             match object.spec.fleet_name.as_ref().filter(|_| looks.contains(&StackLook::NamedFleet)) {
-                Some(fleet) => looked(self.named_fleet(scope, fleet, urgency).await).map(Some),
+                Some(fleet) => {
+                    let found = self.named_fleet(scope, fleet, urgency).await;
+                    self.looked((&place, fleet, "named fleet"), found).map(Some)
+                }
                 None => Ok(None),
             }
         };

@@ -124,8 +124,16 @@ pub(super) struct TokioTime(Instant);
 
 impl TimeSource for TokioTime {
     fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + self.0.elapsed()
+        SystemTime::UNIX_EPOCH + Duration::from_secs(START) + self.0.elapsed()
     }
+}
+
+/// When a test begins, in seconds since 1970.
+const START: u64 = 1_800_000_000;
+
+/// When a test begins.
+pub(super) fn start() -> jiff::Timestamp {
+    jiff::Timestamp::from_second(START.try_into().unwrap()).unwrap()
 }
 
 /// A lease that is held, or not.

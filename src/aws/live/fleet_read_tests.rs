@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use ciborium::Value;
@@ -119,7 +119,7 @@ async fn a_look_that_is_refused_blinds_nothing_but_itself() {
         let state = observe(&appstream(&aws, true), "design", &looks).await.unwrap();
         assert!(state.fleet.is_some());
         let (code, message) = ("AccessDeniedException".to_owned(), "not you".to_owned());
-        let refusal = Refusal { operation: refused, code, message };
+        let refusal = Refusal { operation: refused, code, message, since: start() };
         let applications = refused == "DescribeApplicationFleetAssociations";
         assert_eq!(state.applications == Some(Looked::Refused(refusal.clone())), applications, "{refused}");
         assert_eq!(state.sessions == Some(Looked::Refused(refusal.clone())), !applications, "{refused}");
@@ -168,6 +168,33 @@ async fn sessions_of_every_stack_and_authentication_type_are_counted_once() {
         })
         .collect();
     assert_eq!(asked.len(), 2 * 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_look_says_since_when_until_it_is_answered_or_not_made_for_long() {
+    let refuses = Arc::new(AtomicBool::new(true));
+    let still = Arc::clone(&refuses);
+    let aws = Canned::new(move |asked| match asked.operation.as_str() {
+        "DescribeFleets" => Answer::Cbor(200, map([("Fleets", list([plain_fleet("design")]))])),
+        _ if still.load(Ordering::SeqCst) => error(400, "AccessDeniedException", "not you"),
+        _ => Answer::Cbor(200, map([])),
+    });
+    let appstream = appstream(&aws, true);
+    let since = async || match observe(&appstream, "design", &look(FleetLook::Applications)).await.unwrap().applications
+    {
+        Some(Looked::Refused(refusal)) => Some(refusal.since.duration_since(start()).as_secs()),
+        Some(Looked::Found(_)) | None => None,
+    };
+    let after = |seconds| tokio::time::sleep(Duration::from_secs(seconds));
+    assert_eq!(since().await, Some(0));
+    after(500).await;
+    assert_eq!(since().await, Some(0));
+    refuses.store(false, Ordering::SeqCst);
+    assert_eq!(since().await, None);
+    refuses.store(true, Ordering::SeqCst);
+    assert_eq!(since().await, Some(500));
+    after(601).await;
+    assert_eq!(since().await, Some(1101), "what nobody asked for meanwhile may have been allowed");
 }
 
 #[tokio::test(start_paused = true)]

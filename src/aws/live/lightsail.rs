@@ -13,6 +13,7 @@ use super::leave::AskLeave;
 use super::lightsail_read::{self as read, Instances};
 use super::lightsail_write as write;
 use super::place::{Clients, Place};
+use super::refused::Refused;
 use super::request::Way;
 use crate::api::instance::AutoSnapshotsOnDelete;
 use crate::api::{Arn, Instance, LightsailName};
@@ -42,6 +43,7 @@ pub struct Lightsail {
     instances: Listings<Place, InstanceFacts>,
     static_ips: Shared<Place, Arc<BTreeMap<String, StaticIpFacts>>>,
     catalogues: Shared<Place, Arc<Catalogue>>,
+    refused: Refused,
 }
 
 impl Lightsail {
@@ -55,6 +57,7 @@ impl Lightsail {
             instances: Listings::new(Arc::clone(&clock), UNUSED_AFTER),
             static_ips: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
             catalogues: Shared::new(Arc::clone(&clock), UNUSED_AFTER),
+            refused: Refused::default(),
             clock,
         }
     }
@@ -116,7 +119,8 @@ impl Lightsail {
         let instance = known.value.as_deref().cloned();
         let auto_snapshots = match looks.contains(&InstanceLook::AutoSnapshots) {
             true if holds_snapshots(instance.as_ref(), object.spec.auto_snapshots_on_delete) => {
-                Some(read::auto_snapshots(client, way, &name).await?)
+                let found = read::auto_snapshots(client, way, &name).await;
+                Some(self.refused.looked((&place, name.as_str(), "snapshots"), self.shown((self.clock)()), found)?)
             }
             true => Some(Looked::Found(Vec::new())),
             false => None,
@@ -230,6 +234,7 @@ impl Lightsail {
         self.instances.evict();
         self.static_ips.evict();
         self.catalogues.evict();
+        self.refused.evict(now);
     }
 }
 

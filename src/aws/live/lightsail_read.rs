@@ -8,7 +8,6 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::appstream::looked;
 use super::appstream_read::paged;
 use super::lightsail_translate as translate;
 use super::request::Way;
@@ -17,7 +16,6 @@ use crate::aws::AwsError;
 use crate::aws::listing::{All, Source};
 use crate::plan::Class;
 use crate::plan::instance::{Catalogue, InstanceFacts, OperationFacts, PortRule, StaticIpFacts};
-use crate::plan::looked::{Looked, Refusal};
 
 /// GetInstances and GetInstance, as the shared listing asks them.
 pub(super) struct Instances {
@@ -147,26 +145,20 @@ pub(super) async fn operations(
 }
 
 /// The days of GetAutoSnapshots, newest first; none where AWS keeps none.
-pub(super) async fn auto_snapshots(
-    client: &Client,
-    way: &Way,
-    name: &LightsailName,
-) -> Result<Looked<Vec<String>>, AwsError> {
+pub(super) async fn auto_snapshots(client: &Client, way: &Way, name: &LightsailName) -> Result<Vec<String>, AwsError> {
     let request = client.get_auto_snapshots().resource_name(name.as_str());
     match way.read("GetAutoSnapshots", request.send()).await {
         Ok(said) => {
             let mut days: Vec<String> =
                 said.auto_snapshots.unwrap_or_default().into_iter().filter_map(|one| one.date).collect();
             days.sort_by(|a, b| b.cmp(a));
-            Ok(Looked::Found(days))
+            Ok(days)
         }
         // There is no such instance any more, or AWS says that the add-on is not enabled.
-        Err(error) if matches!(error.class, Class::NotFound | Class::InUse) => Ok(Looked::Found(Vec::new())),
-        // What AWS will not tell keeps back nothing but what rests on it.
-        Err(AwsError { class: Class::Rejected, operation, code, message, .. }) => {
-            Ok(Looked::Refused(Refusal { operation, code, message }))
-        }
-        Err(error) => looked(Err(error)),
+        Err(error) if matches!(error.class, Class::NotFound | Class::InUse) => Ok(Vec::new()),
+        // What AWS will not tell keeps back nothing but what rests on it, like what it may not tell.
+        Err(error) if error.class == Class::Rejected => Err(AwsError { class: Class::AccessDenied, ..error }),
+        Err(error) => Err(error),
     }
 }
 

@@ -16,6 +16,7 @@ mod lightsail_read;
 mod lightsail_translate;
 mod lightsail_write;
 mod place;
+mod refused;
 mod request;
 pub(super) mod sts;
 mod translate;

@@ -239,8 +239,8 @@ async fn a_look_that_is_refused_blinds_nothing_but_itself() {
             _ => Answer::Hang,
         });
         let state = observe(&appstream(&aws, true), &object(None), &[StackLook::Sessions]).await.unwrap();
-        let refusal =
-            Refusal { operation: sessions, code: "AccessDeniedException".to_owned(), message: "not you".to_owned() };
+        let (code, message) = ("AccessDeniedException".to_owned(), "not you".to_owned());
+        let refusal = Refusal { operation: sessions, code, message, since: start() };
         assert_eq!(state.sessions, Some(Looked::Refused(refusal)));
         assert!(state.stack.is_some());
         assert_eq!(matches!(state.joined, Some(Looked::Refused(_))), refused == "ListAssociatedFleets");

@@ -45,11 +45,15 @@ pub fn failing(input: &Input<'_, FleetKind>) -> bool {
 
 /// A fleet whose type is another than the spec's: AWS cannot change it.
 pub fn immutable(wanted: &Wanted<'_>, facts: &FleetFacts) -> Option<String> {
+    let (seen, wanted) = other_type(wanted, facts)?;
+    Some(format!("fleetType is {seen} in AWS and {wanted} in the spec, and AWS cannot change it"))
+}
+
+/// The type that the fleet has and the one that the spec wants, if they differ.
+pub fn other_type(wanted: &Wanted<'_>, facts: &FleetFacts) -> Option<(String, String)> {
     let (wanted, seen) = (wanted.spec().fleet_type, facts.fleet_type?);
     let word = |kind| serde_json::to_string(&kind).unwrap_or_default().replace('"', "");
-    (wanted != seen).then(|| {
-        format!("fleetType is {} in AWS and {} in the spec, and AWS cannot change it", word(seen), word(wanted))
-    })
+    (wanted != seen).then(|| (word(seen), word(wanted)))
 }
 
 /// The tags of the spec.

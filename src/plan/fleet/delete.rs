@@ -27,7 +27,7 @@ pub fn leave(going: &Going<'_, FleetKind>) -> Plan<FleetKind> {
     };
     // Stacks come first: while one uses the fleet its users can come, and a deletion by mistake must not cut them off.
     match stacks {
-        Looked::Refused(refusal) => return going.wait(Waiting::AccessDenied, &refusal.text(), life::AWHILE),
+        Looked::Refused(refusal) => return going.held(refusal.verdict(input.now), life::AWHILE),
         Looked::Found(stacks) if !stacks.is_empty() => {
             let text = format!("the fleet {}: take it out first", joined(stacks));
             return going.wait(Waiting::DependencyNotReady, &text, Duration::from_secs(15));
@@ -83,9 +83,9 @@ fn stop(going: &Going<'_, FleetKind>, wanted: &Wanted<'_>, facts: &FleetFacts) -
             let report = Report { changes, ..Report::new(input, Known::There(facts), verdict) };
             Plan { next: Next::Wait(Duration::from_secs(5)), status: report.status(), news: Vec::new() }
         }
-        Gate::Held { why, message, sessions, drain: None, closed: _, again } => {
-            let changes = vec![deletion(going, facts, &message)];
-            let verdict = Verdict::Working(why, format!("{message} before the fleet is deleted{hint}"));
+        Gate::Held { verdict, sessions, drain: None, closed: _, again } => {
+            let changes = vec![deletion(going, facts, verdict.message())];
+            let verdict = verdict.hinting(&format!(" before the fleet is deleted{hint}"));
             let news = report::news(input, "Delete", &verdict);
             let shown = Shown { sessions, ..Shown::default() };
             let report = Report { shown, changes, ..Report::new(input, Known::There(facts), verdict) };

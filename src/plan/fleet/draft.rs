@@ -15,6 +15,7 @@ use crate::plan::report::{self, OBSERVED, asked_again, digest, generation, pendi
 use crate::plan::tags::{Step, Tagged};
 use crate::plan::{Class, Input};
 
+use super::beside;
 use super::diff::{self, Difference, Field};
 use super::image::{ImageUse, image_usable};
 use super::report as shown;
@@ -329,10 +330,20 @@ impl<'a> Draft<'a> {
             let from = self.facts.power.as_str();
             all.push(pending(self.input, "desiredState", from, to, Impact::None, self.waits.clone()));
         }
+        // A fleet that is managed is not kept at all while its type is another.
+        if let Some((from, to)) = beside::other_type(self.wanted, self.facts).filter(|_| self.observes()) {
+            all.push(pending(self.input, "fleetType", &from, &to, Impact::Refused, Some(OBSERVED.to_owned())));
+        }
         if let Some(step) = &self.step {
-            all.push(pending(self.input, step.field, &step.from, &step.to, Impact::None, None));
+            let waits = self.observes().then(|| OBSERVED.to_owned());
+            all.push(pending(self.input, step.field, &step.from, &step.to, Impact::None, waits));
         }
         all
+    }
+
+    /// Whether nothing is written: the policy is to observe.
+    pub(super) fn observes(&self) -> bool {
+        self.waits.as_deref() == Some(OBSERVED)
     }
 
     fn pending_change(&self, change: &Difference, on: bool) -> PendingChange {

@@ -43,7 +43,7 @@ pub fn keep(there: &There<'_, '_, FleetKind>) -> Plan<FleetKind> {
         (None, false, _) => None,
         // The rest goes on without it, and it is said at the end.
         (Some(Looked::Refused(refusal)), _, _) => {
-            draft.unseen = Some(refusal.verdict());
+            draft.unseen = Some(refusal.verdict(input.now));
             None
         }
         (Some(Looked::Found(seen)), _, _) => {
@@ -233,14 +233,14 @@ impl Draft<'_> {
                 (self.waits, self.draining) = (Some(text.into()), true);
                 self.wait(Waiting::Stopping, text)
             }
-            Gate::Held { why, message, sessions, drain, closed, again } => {
-                self.waits = Some(message.clone());
+            Gate::Held { verdict, sessions, drain, closed, again } => {
+                self.waits = Some(verdict.message().to_owned());
                 self.sessions = sessions;
                 self.draining = closed;
                 if let Some(call) = drain {
                     self.draining_from();
                     let note = format!("set the capacity of fleet {} to 0: no new users", self.facts.name);
-                    return self.send(call, why, &message, News::done("Draining", "Update", note));
+                    return self.send_saying(call, verdict, News::done("Draining", "Update", note));
                 }
                 if self.facts.power == Power::Running {
                     if self.judge_live_image() {
@@ -251,7 +251,6 @@ impl Draft<'_> {
                         return self.update(call, &changes);
                     }
                 }
-                let verdict = Verdict::Working(why, message);
                 let news = report::news(self.input, "Stop", &verdict);
                 let next = self.wanted.next.as_ref().map_or(again, |next| again.min(report::elapsed(now, next.at)));
                 self.finish(Next::Wait(next.max(Duration::from_secs(1))), verdict, news)
@@ -317,12 +316,16 @@ impl Draft<'_> {
         self.finish(Next::Wait(AWHILE), verdict, news)
     }
 
-    /// Tags are read anew, in this pass, before anything is written.
     fn send(self, call: FleetCall, why: Waiting, text: &str, news: News) -> Plan<FleetKind> {
+        self.send_saying(call, Verdict::Working(why, text.to_owned()), news)
+    }
+
+    /// Tags are read anew, in this pass, before anything is written.
+    fn send_saying(self, call: FleetCall, verdict: Verdict, news: News) -> Plan<FleetKind> {
         if self.tagged.began < self.input.now {
             return self.look([FleetLook::Tags].into());
         }
-        let verdict = trouble_with(self.input, &call).unwrap_or_else(|| Verdict::Working(why, text.to_owned()));
+        let verdict = trouble_with(self.input, &call).unwrap_or(verdict);
         self.finish(Next::Send(call), verdict, vec![news])
     }
 
@@ -343,7 +346,7 @@ impl Draft<'_> {
         match (&next, &self.step) {
             // Nothing else is to be sent: the write beside the fleet that failed is tried again.
             (Next::Wait(_) | Next::Settled(_), Some(step))
-                if !matches!(verdict, Verdict::Stalled(Stall::NotAllowed, _)) =>
+                if !self.observes() && !matches!(verdict, Verdict::Stalled(Stall::NotAllowed, _)) =>
             {
                 let step = step.clone();
                 return self.take(step);
@@ -370,8 +373,19 @@ pub fn observe(there: &There<'_, '_, FleetKind>) -> Plan<FleetKind> {
     draft.internal = shown::earlier(input.object).internal.clone();
     draft.internal.rejected = None;
     draft.waits = Some(OBSERVED.into());
+    let tags = life::observed_tags(there, &draft.internal.applied.tags);
+    let applications = match (wanted.spec().application_arns.is_some(), &there.state.applications) {
+        (false, _) => None,
+        (true, None) => return draft.look([FleetLook::Applications].into()),
+        (true, Some(Looked::Refused(refusal))) => {
+            draft.unseen = Some(refusal.verdict(input.now));
+            None
+        }
+        (true, Some(Looked::Found(seen))) => beside::applications(&draft, seen),
+    };
+    draft.step = beside::first(input, tags, applications);
     let verdict = match shown::usable(wanted.power, facts) {
-        true => Verdict::Ready(draft.ready()),
+        true => draft.unseen.clone().unwrap_or_else(|| Verdict::Ready(draft.ready())),
         false if shown::without_capacity(facts) && wanted.power == DesiredState::Running => {
             Verdict::Working(Waiting::FleetErrors, shown::errors(facts))
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::api::fleet::{ComputeCapacity, DisruptionPolicy, FleetSettings, FleetType, SessionsStatus};
 use crate::plan::looked::Looked;
-use crate::plan::reason::Waiting;
+use crate::plan::reason::{Verdict, Waiting};
 use crate::plan::report::{FOR_SESSIONS, FOR_WINDOW, NEVER, elapsed, lasting};
 use crate::plan::schedule::WindowsNow;
 use crate::plan::{Class, Input};
@@ -29,10 +29,8 @@ pub enum Gate {
     Draining,
     /// Not now.
     Held {
-        /// Why.
-        why: Waiting,
-        /// In words, without counts.
-        message: String,
+        /// Why, in words without counts.
+        verdict: Verdict,
         /// The sessions that it waits for.
         sessions: Option<SessionsStatus>,
         /// The write that refuses new users meanwhile, if it is to be made and not made yet.
@@ -94,7 +92,7 @@ fn when_idle(
     let sessions = match &state.sessions {
         None => return Gate::Look(FleetLook::Sessions),
         // Who may not see users does not know that there are none.
-        Some(Looked::Refused(refusal)) => return held(Waiting::AccessDenied, &refusal.text(), LONGEST),
+        Some(Looked::Refused(refusal)) => return held_by(refusal.verdict(input.now), LONGEST),
         Some(Looked::Found(sessions)) => sessions,
     };
     let close = closing(wanted, facts, input);
@@ -107,8 +105,7 @@ fn when_idle(
     match (count, live > 0, close) {
         (Count::Unknown, false, _) => held(Waiting::WaitingForSessions, NO_COUNTS, patience),
         (Count::Users(_) | Count::Unknown, true, close) => Gate::Held {
-            why: Waiting::WaitingForSessions,
-            message: FOR_SESSIONS.into(),
+            verdict: Verdict::Working(Waiting::WaitingForSessions, FOR_SESSIONS.into()),
             sessions: Some(SessionsStatus { count: live, oldest: sessions.iter().filter_map(|s| s.started).min() }),
             drain: match close {
                 Closing::Send(call) if wanted.stops.drain => Some(call),
@@ -229,6 +226,10 @@ fn drained(wanted: &Wanted<'_>, facts: &FleetFacts) -> Option<ComputeCapacity> {
 }
 
 fn held(why: Waiting, message: &str, again: Duration) -> Gate {
+    held_by(Verdict::Working(why, message.to_owned()), again)
+}
+
+fn held_by(verdict: Verdict, again: Duration) -> Gate {
     let again = again.clamp(Duration::from_secs(1), LONGEST);
-    Gate::Held { why, message: message.into(), sessions: None, drain: None, closed: false, again }
+    Gate::Held { verdict, sessions: None, drain: None, closed: false, again }
 }

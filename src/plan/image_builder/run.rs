@@ -6,7 +6,7 @@ use crate::api::common::Impact;
 use crate::api::fleet::DesiredState;
 use crate::plan::fleet::image::ImageUse;
 use crate::plan::leave::Going;
-use crate::plan::life::{AWHILE, Absent, Creation, There, look, may_pass, wanted_tags};
+use crate::plan::life::{self, AWHILE, Absent, Creation, There, look, may_pass, wanted_tags};
 use crate::plan::reason::{Stall, Verdict, Waiting};
 use crate::plan::report::{self, Known, OBSERVED, Report, TEN_MINUTES, elapsed, failed, trouble_with};
 use crate::plan::tags::{self, Step};
@@ -169,6 +169,7 @@ pub fn observe(there: &There<'_, '_, Kind>) -> Plan<Kind> {
     let mut draft = Draft::new(there);
     draft.stamps = earlier.internal.clone();
     draft.waits = Some(OBSERVED);
+    draft.step = life::observed_tags(there, &draft.stamps.applied.tags);
     draft.differences = diff::differences(&there.wanted.object.spec.settings, facts);
     let text = format!("image builder {} is {}", facts.name, facts.phase.as_str());
     let verdict = match (there.wanted.power, &facts.phase) {
@@ -264,7 +265,7 @@ impl<'a, 'o> Draft<'a, 'o> {
             changes.push(report::pending(input, "desiredState", facts.phase.as_str(), to, Impact::None, waits()));
         }
         if let Some(step) = &self.step {
-            changes.push(report::pending(input, step.field, &step.from, &step.to, Impact::None, None));
+            changes.push(report::pending(input, step.field, &step.from, &step.to, Impact::None, waits()));
         }
         let report = Report {
             shown: Shown { power: Some(wanted.power) },

@@ -43,7 +43,7 @@ pub fn leave(going: &Going<'_, InstanceKind>) -> Plan<InstanceKind> {
             return going.wait(Waiting::AutoSnapshotsKept, &text, life::AWHILE);
         }
         (AutoSnapshotsOnDelete::Wait, Looked::Refused(refusal)) => {
-            return going.wait(Waiting::AccessDenied, &refusal.text(), life::AWHILE);
+            return going.held(refusal.verdict(input.now), life::AWHILE);
         }
         (AutoSnapshotsOnDelete::Wait, Looked::Found(days)) => {
             if let Some(text) = kept(facts, days) {

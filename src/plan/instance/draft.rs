@@ -213,8 +213,8 @@ impl<'a> Draft<'a> {
             let waits = observed().or_else(|| self.waits.clone());
             all.push(pending(input, "desiredState", self.facts.power.as_str(), to, Impact::None, waits));
         }
-        if let Some(step) = self.tags.as_ref().filter(|_| self.observed.is_none()) {
-            all.push(pending(input, step.field, &step.from, &step.to, Impact::None, None));
+        if let Some(step) = &self.tags {
+            all.push(pending(input, step.field, &step.from, &step.to, Impact::None, observed()));
         }
         all.sort_by(|a, b| a.field.cmp(&b.field));
         all

@@ -253,6 +253,7 @@ pub fn observe(there: &There<'_, '_, InstanceKind>) -> Plan<InstanceKind> {
     draft.internal = earlier.internal.clone();
     draft.internal.rejected = None;
     draft.observed = Some(OBSERVED);
+    draft.tags = life::observed_tags(there, &draft.internal.applied.tags);
     let verdict = match shown::usable(draft.power(), facts) {
         true => Verdict::Ready(ready(&draft)),
         false => {

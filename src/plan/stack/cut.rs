@@ -56,7 +56,9 @@ pub fn gate(cuts: &Cuts, state: &StackState, input: &Input<'_, StackKind>, since
         (DisruptionPolicy::WhenIdle, WindowsNow::Always | WindowsNow::Open) if forced => Gate::Open,
         (DisruptionPolicy::WhenIdle, WindowsNow::Always | WindowsNow::Open) => match &state.sessions {
             None => Gate::Look,
-            Some(Looked::Refused(refusal)) => Gate::Held { verdict: refusal.verdict(), sessions: None, again: LONGEST },
+            Some(Looked::Refused(refusal)) => {
+                Gate::Held { verdict: refusal.verdict(input.now), sessions: None, again: LONGEST }
+            }
             Some(Looked::Found(sessions)) if sessions.is_empty() => Gate::Open,
             Some(Looked::Found(sessions)) => {
                 let text = FOR_SESSIONS.to_owned();

@@ -12,7 +12,7 @@ use crate::api::stack::{StackInternal, StackSettings};
 use crate::plan::conditions::bounded;
 use crate::plan::fleet::FleetKind;
 use crate::plan::leave::{DELETION, Going, way_out};
-use crate::plan::life::{AWHILE, Facts, There, look, stalled, wanted_tags};
+use crate::plan::life::{self, AWHILE, Facts, There, look, stalled, wanted_tags};
 use crate::plan::looked::Looked;
 use crate::plan::ownership;
 use crate::plan::reason::{Stall, Verdict, Waiting};
@@ -72,7 +72,7 @@ fn associate(mut draft: Draft<'_, '_>) -> Plan<StackKind> {
     }
     let joined = match &state.joined {
         None => return draft.look([StackLook::Fleets].into()),
-        Some(Looked::Refused(refusal)) => return draft.end(refusal.verdict(), Next::Wait(AWHILE)),
+        Some(Looked::Refused(refusal)) => return draft.end(refusal.verdict(input.now), Next::Wait(AWHILE)),
         Some(Looked::Found(joined)) if old(joined, state, input) => return draft.look([StackLook::Fleets].into()),
         Some(Looked::Found(joined)) => &joined.fleets,
     };
@@ -150,6 +150,7 @@ pub fn observe(there: &There<'_, '_, StackKind>) -> Plan<StackKind> {
     let mut draft = Draft::new(there);
     draft.stamps = StackInternal { rejected: None, ..earlier.internal.clone() };
     draft.waits = Some(OBSERVED.to_owned());
+    draft.step = life::observed_tags(there, &draft.stamps.applied.tags).map(|step| (step.from, step.to));
     let unknown = match &state.joined {
         None => true,
         Some(Looked::Found(joined)) => old(joined, state, input),
@@ -158,7 +159,10 @@ pub fn observe(there: &There<'_, '_, StackKind>) -> Plan<StackKind> {
     if unknown && draft.target != Target::NotCompared {
         return draft.look([StackLook::Fleets].into());
     }
-    let verdict = Verdict::Ready(format!("stack {} is there", facts.name));
+    let verdict = match &state.joined {
+        Some(Looked::Refused(refusal)) if draft.target != Target::NotCompared => refusal.verdict(input.now),
+        Some(Looked::Found(_) | Looked::Refused(_)) | None => Verdict::Ready(format!("stack {} is there", facts.name)),
+    };
     let plan = draft.finish(Next::Settled(None), verdict, Vec::new());
     let status = crate::api::StackStatus { arn: earlier.arn.clone(), ..plan.status };
     Plan { status, ..plan }
@@ -171,7 +175,7 @@ pub fn leave(going: &Going<'_, StackKind>) -> Plan<StackKind> {
     let (Some(facts), Some(joined)) = (going.facts(), &state.joined) else { return looks() };
     let joined = match joined {
         Looked::Refused(refusal) => {
-            return going.wait(Waiting::AccessDenied, refusal.verdict().message(), AWHILE);
+            return going.held(refusal.verdict(input.now), AWHILE);
         }
         Looked::Found(joined) if joined.began < input.now => return looks(),
         Looked::Found(joined) => joined,
@@ -378,7 +382,7 @@ impl<'a, 'o> Draft<'a, 'o> {
         match (vouched, &self.state.named_fleet) {
             (true, _) => Joinable::Yes,
             (false, None) => Joinable::Look,
-            (false, Some(Looked::Refused(refusal))) => Joinable::Not(refusal.verdict()),
+            (false, Some(Looked::Refused(refusal))) => Joinable::Not(refusal.verdict(self.there.input.now)),
             (false, Some(Looked::Found(None))) => {
                 let text = format!("fleetName: there is no fleet {name}");
                 Joinable::Not(Verdict::Working(Waiting::DependencyNotReady, text))
@@ -557,7 +561,7 @@ impl<'a, 'o> Draft<'a, 'o> {
         let differs = |d: &Difference| report::pending(input, d.field.path(), &d.from, &d.to, impact, observed.clone());
         let mut all: Vec<PendingChange> = self.differences.iter().map(differs).collect();
         if let Some((from, to)) = &self.step {
-            all.push(report::pending(input, "tags", from, to, Impact::None, None));
+            all.push(report::pending(input, "tags", from, to, Impact::None, observed));
         }
         if let Some(fleets) = self.joined().map(|joined| &joined.fleets) {
             let (wrong, waits) = match &self.target {

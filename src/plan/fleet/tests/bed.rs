@@ -36,6 +36,8 @@ pub struct Bed {
     pub readable: bool,
     /// The look that AWS refuses.
     pub refused: Option<&'static str>,
+    /// Since when: now, if it does not say.
+    pub refused_since: Option<Timestamp>,
     pub scope: Scope,
     pub now: Timestamp,
     pub quiet_since: Timestamp,
@@ -119,6 +121,7 @@ pub fn with(fleet_type: FleetType, settings: FleetSettings) -> Bed {
         failure: None,
         readable: true,
         refused: None,
+        refused_since: None,
         scope,
         now: at(NOW),
         quiet_since: at("2026-11-22T06:00:00Z"),
@@ -288,7 +291,7 @@ impl Bed {
         match self.refused == Some(operation) {
             true => {
                 let (code, message) = ("AccessDeniedException".into(), "not authorized".into());
-                Looked::Refused(Refusal { operation, code, message })
+                Looked::Refused(Refusal { operation, code, message, since: self.refused_since.unwrap_or(self.now) })
             }
             false => Looked::Found(found),
         }

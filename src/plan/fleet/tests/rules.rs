@@ -181,6 +181,35 @@ fn observe_shows_differences_and_writes_nothing() {
 }
 
 #[test]
+fn observe_shows_differing_tags_applications_and_types_and_writes_nothing() {
+    let observed = |edit: fn(&mut FleetSpec)| {
+        fleet().wanting(edit).wanting(|spec| spec.common.management_policy = Some(ManagementPolicy::Observe))
+    };
+    let synced = |bed: &Bed| condition(bed, "Synced").2;
+    // The marks of ours are nobody's difference.
+    let mut foreign = observed(|_| {});
+    foreign.tags.clear();
+    assert_eq!(condition(&foreign, "Synced").0, "True");
+    let mut bed = observed(|spec| spec.common.tags = Some([("team".into(), "design".into())].into()));
+    bed.tags = [("team".into(), "other".into()), ("left".into(), "alone".into())].into();
+    assert_eq!(shown(&bed), is("Settled", "Ready", "Available"));
+    assert_eq!(synced(&bed), "tags: managementPolicy is Observe: nothing is written");
+    let change = &bed.pass().plan.status.pending_changes[0];
+    assert_eq!((change.from.as_str(), change.to.as_str()), ("team", "team"));
+    bed.tags.insert("team".into(), "design".into());
+    assert_eq!(condition(&bed.later(7200), "Synced").0, "True");
+
+    let elastic = observed(|spec| {
+        spec.fleet_type = FleetType::Elastic;
+        spec.application_arns =
+            Some(["arn:aws:appstream:eu-west-1:111122223333:application/draw".parse().unwrap()].into());
+    });
+    assert_eq!(synced(&elastic), "fleetType, applicationArns: managementPolicy is Observe: nothing is written");
+    let blind = Bed { refused: Some("DescribeApplicationFleetAssociations"), ..elastic };
+    assert_eq!(shown(&blind), is("Settled", "Reconciling", "AccessDenied"));
+}
+
+#[test]
 fn a_power_schedule_turns_the_fleet_on_and_off_and_desired_state_wins() {
     let office = |bed: Bed, start: &str, stop: &str| {
         let period = PowerPeriod { name: "p".into(), start: start.into(), stop: stop.into(), time_zone: None };

@@ -245,3 +245,18 @@ fn a_refused_look_holds_a_stop_and_is_named() {
     let bed = Bed { refused: Some("ListAssociatedStacks"), ..fleet().stopped().deleting() };
     assert_eq!((bed.next(), bed.shown().1), ("Wait".into(), "AccessDenied".into()));
 }
+
+#[test]
+fn a_look_that_is_refused_for_ten_minutes_needs_a_person() {
+    for (operation, bed) in
+        [("DescribeSessions", fleet().wanting_off()), ("ListAssociatedStacks", fleet().stopped().deleting())]
+    {
+        let bed = Bed { refused: Some(operation), refused_since: Some(bed.now), ..bed };
+        assert_eq!(bed.clone().later(599).shown().0, "Reconciling", "{operation}");
+        let bed = bed.later(600);
+        assert_eq!(
+            (bed.next(), bed.shown().0, bed.shown().1),
+            ("Wait".into(), "Stalled".into(), "AccessDenied".into())
+        );
+    }
+}

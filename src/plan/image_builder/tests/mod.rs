@@ -397,6 +397,7 @@ fn an_observed_one_is_never_written() {
     for phase in every_phase() {
         let bed = builder().phase(phase.clone()).off().wanting(|spec| {
             spec.common.management_policy = Some(ManagementPolicy::Observe);
+            spec.common.tags = Some([("team".into(), "design".into())].into());
             spec.settings.description = Some("other".into());
         });
         let plan = bed.pass().0;
@@ -404,5 +405,6 @@ fn an_observed_one_is_never_written() {
         let fields: Vec<&str> = plan.status.pending_changes.iter().map(|c| c.field.as_str()).collect();
         assert_eq!(fields.contains(&"desiredState"), phase != Phase::Stopped, "{phase:?}");
         assert_eq!(fields.contains(&"description"), phase != Phase::Pending, "{phase:?}");
+        assert!(fields.contains(&"tags"), "{phase:?}");
     }
 }

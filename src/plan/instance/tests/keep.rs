@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bed::*;
-use crate::api::common::Impact;
+use crate::api::common::{Impact, ManagementPolicy};
 use crate::api::fleet::{DesiredState, Window};
 use crate::api::instance::*;
 use crate::plan::instance::*;
@@ -514,4 +514,20 @@ fn what_aws_refuses_keeps_nothing_else_back() {
     }
     assert_eq!(bed.condition("Stalled").1, "Rejected");
     assert_eq!(bed.condition("Available").1, "Stopped");
+}
+
+#[test]
+fn an_observed_instance_shows_the_tags_that_differ_and_is_never_written() {
+    let mut bed = running().wanting(|s| {
+        s.common.management_policy = Some(ManagementPolicy::Observe);
+        s.common.tags = Some([("team".into(), "design".into())].into());
+    });
+    bed.run();
+    assert_eq!(bed.sent, Vec::<String>::new());
+    let changes = &bed.status().pending_changes;
+    assert_eq!(changes.iter().map(|c| c.field.as_str()).collect::<Vec<_>>(), ["tags"]);
+    assert_eq!(bed.condition("Ready").0, "True");
+    bed.facts().tags = [("team".into(), "design".into())].into();
+    bed.run_for(Duration::from_secs(60));
+    assert_eq!(bed.status().pending_changes, []);
 }

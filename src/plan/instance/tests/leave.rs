@@ -95,16 +95,19 @@ fn snapshots_that_are_left_of_a_disabled_add_on_hold_it_back_too() {
 
 #[test]
 fn snapshots_that_aws_does_not_let_us_see_hold_it_back_with_its_words() {
-    let refusal = || crate::plan::looked::Refusal {
+    let refusal = |since| crate::plan::looked::Refusal {
         operation: "GetAutoSnapshots",
         code: "AccessDeniedException".into(),
         message: "not authorized".into(),
+        since,
     };
     let mut bed = running();
-    bed.blind = Some(refusal());
+    bed.blind = Some(refusal(bed.now));
     let mut bed = bed.deleting();
-    bed.run_for(Duration::from_secs(600));
-    let (_, reason, text) = bed.condition("Reconciling");
+    bed.run_for(Duration::from_secs(300));
+    assert_eq!((bed.sent.len(), bed.condition("Reconciling").1.as_str()), (0, "AccessDenied"));
+    bed.run_for(Duration::from_secs(400));
+    let (_, reason, text) = bed.condition("Stalled");
     assert_eq!((bed.sent.len(), reason.as_str()), (0, "AccessDenied"));
     assert!(text.starts_with("GetAutoSnapshots: AccessDeniedException: not authorized"), "{text}");
     // What the spec lets go needs no look.

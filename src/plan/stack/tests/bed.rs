@@ -43,6 +43,8 @@ pub struct Bed {
     /// The tags of fleets that are there.
     pub fleets: BTreeMap<AwsName, BTreeMap<String, String>>,
     pub refused: Option<&'static str>,
+    /// Since when: now, if it does not say.
+    pub refused_since: Option<Timestamp>,
     pub beside: Beside,
     pub failure: Option<Failure<StackKind>>,
     pub scope: Scope,
@@ -93,6 +95,7 @@ pub fn stack() -> Bed {
         sessions: 0,
         fleets: BTreeMap::new(),
         refused: None,
+        refused_since: None,
         beside: Beside::default(),
         failure: None,
         scope,
@@ -198,7 +201,7 @@ impl Bed {
         match self.refused == Some(operation) {
             true => {
                 let (code, message) = ("AccessDeniedException".into(), "not authorized".into());
-                Looked::Refused(Refusal { operation, code, message })
+                Looked::Refused(Refusal { operation, code, message, since: self.refused_since.unwrap_or(self.now) })
             }
             false => Looked::Found(found),
         }

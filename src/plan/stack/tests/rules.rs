@@ -254,6 +254,17 @@ fn an_observed_stack_is_never_written_and_its_differences_are_shown() {
     });
     assert_eq!(bed.next(), "Settled");
     assert_eq!(bed.shown(), ("Ready".into(), "Available".into(), vec!["displayName".into(), "fleetRef".into()]));
+    let bed = bed.wanting(|s| s.common.tags = Some([("team".into(), "design".into())].into()));
+    assert_eq!(bed.next(), "Settled");
+    assert_eq!(bed.shown().2, ["displayName", "tags", "fleetRef"]);
+    let mut blind = bed;
+    blind.refused = Some("ListAssociatedFleets");
+    assert_eq!(
+        (blind.next(), blind.shown().0, blind.shown().1),
+        ("Settled".into(), "Reconciling".into(), "AccessDenied".into())
+    );
+    blind.refused_since = Some(blind.now);
+    assert_eq!(blind.later(600).shown().0, "Stalled");
 }
 
 #[test]
