@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use http::Uri;
 
 use crate::api::Region;
 use crate::settings::{LeaseSettings, RunSettings, SettingsError, Surroundings, go_duration};
@@ -110,6 +111,11 @@ pub struct RunArgs {
     #[arg(long, env = "WINDLASS_OBJECT_METRICS", default_value = "false", default_missing_value = "true",
           action = ArgAction::Set, num_args = 0..=1, value_parser = BoolishValueParser::new())]
     object_metrics: bool,
+
+    /// Send traces by OTLP over HTTP to this collector, such as http://collector.monitoring:4318; the other OTEL_ variables
+    /// of the OpenTelemetry specification are obeyed, too [default: no traces]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = collector)]
+    otlp_endpoint: Option<Uri>,
 }
 
 /// The Lease's namespace outside of a cluster: the one that the chart is installed into by default.
@@ -119,6 +125,11 @@ impl RunArgs {
     /// The form of the log lines.
     pub fn log_format(&self) -> LogFormat {
         self.log_format
+    }
+
+    /// Where traces are sent, if they are.
+    pub fn otlp_endpoint(&self) -> Option<&Uri> {
+        self.otlp_endpoint.as_ref()
     }
 
     /// What the controller is told.
@@ -191,6 +202,11 @@ fn object_name(text: &str) -> Result<String, String> {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.')
         && text.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
     if well_formed { Ok(text.to_owned()) } else { Err(format!("`{text}` is not the name of a Kubernetes object")) }
+}
+
+fn collector(text: &str) -> Result<Uri, String> {
+    let uri = text.parse::<Uri>().ok().filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
+    uri.filter(|uri| uri.host().is_some()).ok_or_else(|| format!("`{text}` is not an http:// or https:// address"))
 }
 
 /// 63 characters are enough for a uid (36) or a cluster name, and far below the 256 of an AWS tag value.

@@ -12,6 +12,7 @@ use windlass::crds;
 use windlass::memory;
 use windlass::settings::Surroundings;
 use windlass::telemetry::logs;
+use windlass::telemetry::traces::Traces;
 
 /// What stopped a command: one line that says what we were doing to what.
 type Failure = Box<dyn std::error::Error>;
@@ -40,11 +41,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: RunArgs) -> Result<(), Failure> {
-    logs::start(args.log_format(), env::var("RUST_LOG").ok().as_deref())?;
-    if let Err(error) = memory::close() {
-        tracing::warn!("the memory of this process is open to others of its user: {error}");
-    }
-    let settings = args.settings(&surroundings())?;
+    let closed = memory::close();
+    let surroundings = surroundings();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_WORKERS)
@@ -52,10 +50,23 @@ fn run(args: RunArgs) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| format!("starting the runtime: {error}"))?;
-    runtime.block_on(async {
+    let traces = match args.otlp_endpoint() {
+        Some(endpoint) => Some(Traces::start(endpoint, &surroundings.identity(), runtime.handle().clone())?),
+        None => None,
+    };
+    logs::start(args.log_format(), env::var("RUST_LOG").ok().as_deref(), traces.as_ref())?;
+    if let Err(error) = closed {
+        tracing::warn!("the memory of this process is open to others of its user: {error}");
+    }
+    let settings = args.settings(&surroundings)?;
+    let done = runtime.block_on(async {
         let shutdown = told_to_stop()?;
         windlass::run::run(settings, shutdown).await
-    })
+    });
+    if let Some(traces) = traces {
+        traces.end();
+    }
+    done
 }
 
 /// Ends at the first SIGTERM or SIGINT. The second one ends the process where it stands: whoever sends it does not want

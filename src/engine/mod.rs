@@ -35,7 +35,7 @@ use kube::ResourceExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
-use tracing::{error, info, warn};
+use tracing::{Instrument, error, info, warn};
 
 use crate::api::Region;
 use crate::aws::gate::Urgency;
@@ -45,6 +45,7 @@ use crate::plan::{Kind, News, Scope};
 use crate::telemetry::labels::PassOutcome;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::probes::Stuck;
+use crate::telemetry::traces;
 
 use memory::{Held, Hold};
 use neighbourhood::{Neighbourhood, Residents};
@@ -276,7 +277,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
             let begun = Instant::now();
             worker.begin();
             // Boxed: a pass that waits in every idle worker would cost 100 KiB each.
-            let guarded = AssertUnwindSafe(Box::pin(self.pass(&id, urgency))).catch_unwind();
+            let span = traces::pass(K::NAME, &id.namespace, &id.name, urgency);
+            let guarded = AssertUnwindSafe(Box::pin(self.pass(&id, urgency).instrument(span.clone()))).catch_unwind();
             let outcome = match timeout(PASS_DEADLINE, guarded).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => {
@@ -288,6 +290,8 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Engine<K, P, A> {
                     Outcome::after(PassOutcome::TimedOut, Duration::from_secs(10))
                 }
             };
+            traces::ended(&span, outcome.what);
+            drop(span);
             self.parts.metrics.pass(K::NAME, outcome.what, begun.elapsed());
             if outcome.what.is_success() {
                 self.parts.metrics.succeeded(objects::labels::<K>(&id), (self.parts.clock)());

@@ -7,8 +7,11 @@ use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, FilterExt, ParseError, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, fmt};
+
+use super::traces::Traces;
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,12 +33,13 @@ pub enum LogError {
     Taken(#[from] TryInitError),
 }
 
-/// Starts the log for the whole process. `directives` is the value of `RUST_LOG`; absent or empty means `info`.
+/// Starts the log for the whole process, and the traces if there are to be any. `directives` is the value of `RUST_LOG`;
+/// absent or empty means `info`.
 ///
 /// # Errors
 /// When the directives make no sense, or a log was started before.
-pub fn start(format: LogFormat, directives: Option<&str>) -> Result<(), LogError> {
-    subscriber(format, directives, io::stderr)?.try_init()?;
+pub fn start(format: LogFormat, directives: Option<&str>, traces: Option<&Traces>) -> Result<(), LogError> {
+    subscriber(format, directives, io::stderr)?.with(traces.map(Traces::layer)).try_init()?;
     Ok(())
 }
 
@@ -44,7 +48,7 @@ fn subscriber<W>(
     format: LogFormat,
     directives: Option<&str>,
     writer: W,
-) -> Result<impl Subscriber + Send + Sync + use<W>, ParseError>
+) -> Result<impl Subscriber + for<'span> LookupSpan<'span> + Send + Sync + use<W>, ParseError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -58,14 +62,16 @@ where
     Ok(tracing_subscriber::registry().with(layer.with_filter(filter)))
 }
 
-/// Whether a line or span may be written whatever RUST_LOG says.
+/// Whether a line may be written whatever RUST_LOG says. Spans never are: ours are for [`super::traces`].
 ///
 /// Below INFO only our own crate may speak: the SDK's and kube's TRACE and DEBUG print request and response bodies, where
 /// credentials and Secrets are. A list of the loud ones would miss the next dependency. `kube_client::client` prints the
 /// body that it could not parse already at WARN, so there only ERROR passes (which it uses for statuses and transport).
 fn may_be_written(line: &Metadata<'_>) -> bool {
     let target = line.target();
-    if of(target, "windlass") {
+    if line.is_span() {
+        false
+    } else if of(target, "windlass") {
         true
     } else if of(target, "kube_client::client") {
         *line.level() <= Level::ERROR
@@ -74,7 +80,8 @@ fn may_be_written(line: &Metadata<'_>) -> bool {
     }
 }
 
-fn of(target: &str, module: &str) -> bool {
+/// Whether a target lies in a module.
+pub(super) fn of(target: &str, module: &str) -> bool {
     target.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
@@ -194,7 +201,7 @@ mod tests {
 
     #[test]
     fn directives_that_make_no_sense_are_an_error() {
-        let refusal = start(LogFormat::Text, Some("windlass=loud")).unwrap_err().to_string();
+        let refusal = start(LogFormat::Text, Some("windlass=loud"), None).unwrap_err().to_string();
         assert!(refusal.starts_with("reading RUST_LOG: error parsing level filter"), "{refusal}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the controller says about itself: logs, metrics, probes.
+//! What the controller says about itself: logs, metrics, traces, probes.
 
 pub mod described;
 pub mod labels;
@@ -8,6 +8,7 @@ mod objects;
 pub mod probes;
 pub mod process;
 pub mod server;
+pub mod traces;
 
 pub use labels::{Label, PassOutcome};
 pub use logs::LogFormat;

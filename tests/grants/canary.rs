@@ -17,8 +17,11 @@ use serde_json::{Value, json};
 use testbed::Daemon;
 
 use crate::bed::{self, every_grant, secret, secrets, until_secret};
+use crate::collector::Collector;
 use crate::detector::Detector;
-use crate::stage::{self, GRANT, Operator, SECRET, Stage, ask, condition, ready, stalled, until, until_so, word};
+use crate::stage::{
+    self, GRANT, Operator, Recipe, SECRET, Stage, ask, condition, ready, stalled, until, until_so, word,
+};
 
 /// A quick AWS.
 const FAST: [&str; 7] = [
@@ -59,8 +62,14 @@ async fn no_secret_is_anywhere_but_in_secrets_whatever_goes_wrong() {
     let seen = Seen::of(&stage);
     let mut told = BTreeMap::new();
 
-    let panics = panic_everywhere(&stage, &targets, &mut told).await;
-    let faults = break_every_answer(&stage, &targets, &mut told).await;
+    let collector = Collector::default();
+    let traced = Traced { stage: &stage, endpoint: collector.start().await };
+
+    let panics = panic_everywhere(&traced, &targets, &mut told).await;
+    let faults = break_every_answer(&traced, &targets, &mut told).await;
+    let spans = format!("{:?}", collector.taken.lock().unwrap());
+    assert!(spans.contains("GetInstanceAccessDetails"), "there are traces");
+    told.insert("the traces".into(), spans);
 
     let (detector, handed_out) = everything_secret(&stage).await;
     told.extend(seen.ends());
@@ -94,6 +103,19 @@ async fn no_secret_is_anywhere_but_in_secrets_whatever_goes_wrong() {
     }
     assert!(kept >= 9, "{kept}");
     assert_eq!(stage.aws.violations().unwrap(), Vec::<Value>::new());
+}
+
+/// A stage whose operators tell everything that they can: every line, and every pass to a collector.
+struct Traced<'a> {
+    stage: &'a Stage,
+    endpoint: String,
+}
+
+impl Traced<'_> {
+    fn operator(&self) -> Recipe {
+        let all = self.stage.operator().env("RUST_LOG", "trace");
+        all.env("OTEL_EXPORTER_OTLP_ENDPOINT", &self.endpoint).env("OTEL_BSP_SCHEDULE_DELAY", "500")
+    }
 }
 
 /// One target of each sort, and the part of a grant's spec that names it.
@@ -149,7 +171,12 @@ fn grant(target: &Value, hours: u64) -> Value {
 
 /// Every pass that holds credentials panics: with AWS's answer in hand, before and after its Secret is made, before and after it
 /// is replaced. Answers how many did.
-async fn panic_everywhere(stage: &Stage, targets: &[(String, Value)], told: &mut BTreeMap<String, String>) -> usize {
+async fn panic_everywhere(
+    traced: &Traced<'_>,
+    targets: &[(String, Value)],
+    told: &mut BTreeMap<String, String>,
+) -> usize {
+    let stage = traced.stage;
     let grants = stage.of(&GRANT);
     let each = targets.len();
     let from = |effect: &str, first: usize, when: &str| {
@@ -162,7 +189,7 @@ async fn panic_everywhere(stage: &Stage, targets: &[(String, Value)], told: &mut
         from("kube replace_secret", 1, "before"),
         from("kube replace_secret", 1 + each, "answered"),
     ];
-    let operator = stage.operator().env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
+    let operator = traced.operator().env("RUST_BACKTRACE", "full");
     let operator = operator.env("WINDLASS_PANIC_AT", &moments.concat().join(",")).under(not_as_root()).ready().await;
     assert_dumpable(&operator.daemon, false);
     for (name, target) in targets {
@@ -205,7 +232,12 @@ async fn panic_everywhere(stage: &Stage, targets: &[(String, Value)], told: &mut
 
 /// Every call that hands out secrets meets every fault; then the API server refuses Secrets, in every way and with every
 /// word. Answers how many faults there were.
-async fn break_every_answer(stage: &Stage, targets: &[(String, Value)], told: &mut BTreeMap<String, String>) -> usize {
+async fn break_every_answer(
+    traced: &Traced<'_>,
+    targets: &[(String, Value)],
+    told: &mut BTreeMap<String, String>,
+) -> usize {
+    let stage = traced.stage;
     let calls = [
         ("GetInstanceAccessDetails", Some("web".to_owned())),
         ("GetInstanceAccessDetails", Some("desk".to_owned())),
@@ -249,7 +281,7 @@ async fn break_every_answer(stage: &Stage, targets: &[(String, Value)], told: &m
         names.push(format!("f-{name}"));
         grants.create(names.last().unwrap(), grant(target, 8)).await;
     }
-    let operator = stage.operator().env("RUST_LOG", "trace").ready().await;
+    let operator = traced.operator().ready().await;
     let mut minutes = 8 * 60;
     let end = Instant::now() + Duration::from_secs(180);
     loop {

@@ -4,6 +4,9 @@
 
 mod bed;
 mod canary;
+#[allow(dead_code)]
+#[path = "../end_to_end/collector.rs"]
+mod collector;
 mod detector;
 #[allow(dead_code)]
 #[path = "../end_to_end/stage.rs"]

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod chart;
+#[path = "../end_to_end/collector.rs"]
+mod collector;
 mod pages;
 mod prometheus;
 #[path = "../end_to_end/stage.rs"]
 #[allow(dead_code)]
 mod stage;
+mod traces;

@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::Instant;
+use tracing::{Instrument, Span, field, info_span};
 
 use super::errors::{aws_error, ours};
 use crate::aws::AwsError;
@@ -88,8 +89,34 @@ impl Way {
         }
         let began = Instant::now();
         // SDK futures are several KiB each: boxed, they do not add up in every future that awaits one.
-        let result = Box::pin(send).await.map_err(|error| aws_error(self.service, operation, &error));
+        let span = self.span(operation);
+        let result = Box::pin(send.instrument(span.clone())).await;
+        let result = result.map_err(|error| aws_error(self.service, operation, &error));
+        if let Err(error) = &result {
+            span.record("error.type", error.code.as_str());
+            // What is not there is an answer as good as any.
+            if error.class != Class::NotFound {
+                span.record("otel.status_code", "ERROR");
+            }
+        }
         self.gate.ended(&key, operation, result.as_ref().err().map(|error| error.class), began.elapsed());
         result
+    }
+
+    /// The span of one request, below that of the pass that makes it.
+    /// <https://opentelemetry.io/docs/specs/semconv/cloud-providers/aws-sdk/>
+    fn span(&self, operation: &'static str) -> Span {
+        info_span!(
+            "request",
+            otel.name = format!("{}/{operation}", self.service.as_str()),
+            otel.kind = "client",
+            otel.status_code = field::Empty,
+            rpc.system = "aws-api",
+            rpc.service = self.service.as_str(),
+            rpc.method = operation,
+            cloud.account.id = &*self.account,
+            cloud.region = &*self.region,
+            error.type = field::Empty,
+        )
     }
 }
