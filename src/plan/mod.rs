@@ -17,6 +17,7 @@ pub mod looked;
 pub mod ownership;
 pub mod reason;
 pub mod report;
+pub mod roles;
 pub mod schedule;
 pub mod secret;
 mod shared_status;

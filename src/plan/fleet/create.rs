@@ -2,8 +2,9 @@
 
 use crate::api::fleet::FleetType;
 use crate::plan::Scope;
-use crate::plan::life::{Creation, may_pass, wanted_tags};
+use crate::plan::life::{Creation, wanted_tags};
 use crate::plan::reason::{Stall, Waiting};
+use crate::plan::roles::may_pass;
 
 use super::state::{FleetLook, FleetState};
 use super::wanted::Wanted;

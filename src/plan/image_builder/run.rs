@@ -6,9 +6,10 @@ use crate::api::common::Impact;
 use crate::api::fleet::DesiredState;
 use crate::plan::fleet::image::ImageUse;
 use crate::plan::leave::Going;
-use crate::plan::life::{self, AWHILE, Absent, Creation, There, look, may_pass, wanted_tags};
+use crate::plan::life::{self, AWHILE, Absent, Creation, There, look, wanted_tags};
 use crate::plan::reason::{Stall, Verdict, Waiting};
 use crate::plan::report::{self, Known, OBSERVED, Report, TEN_MINUTES, elapsed, failed, trouble_with};
+use crate::plan::roles::may_pass;
 use crate::plan::tags::{self, Step};
 use crate::plan::{News, Next, Plan};
 
