@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use http::Uri;
 
 use crate::api::Region;
 use crate::settings::{LeaseSettings, RunSettings, SettingsError, Surroundings, go_duration};
@@ -112,10 +111,10 @@ pub struct RunArgs {
           action = ArgAction::Set, num_args = 0..=1, value_parser = BoolishValueParser::new())]
     object_metrics: bool,
 
-    /// Send traces by OTLP over HTTP to this collector, such as http://collector.monitoring:4318; the other OTEL_ variables
-    /// of the OpenTelemetry specification are obeyed, too [default: no traces]
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = collector)]
-    otlp_endpoint: Option<Uri>,
+    /// Send traces by OTLP over HTTP to this collector, such as http://collector.monitoring:4318 [default: no traces]. Obeyed,
+    /// too: OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_BSP_*
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
 }
 
 /// The Lease's namespace outside of a cluster: the one that the chart is installed into by default.
@@ -128,8 +127,8 @@ impl RunArgs {
     }
 
     /// Where traces are sent, if they are.
-    pub fn otlp_endpoint(&self) -> Option<&Uri> {
-        self.otlp_endpoint.as_ref()
+    pub fn otlp_endpoint(&self) -> Option<&str> {
+        self.otlp_endpoint.as_deref()
     }
 
     /// What the controller is told.
@@ -202,11 +201,6 @@ fn object_name(text: &str) -> Result<String, String> {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.')
         && text.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
     if well_formed { Ok(text.to_owned()) } else { Err(format!("`{text}` is not the name of a Kubernetes object")) }
-}
-
-fn collector(text: &str) -> Result<Uri, String> {
-    let uri = text.parse::<Uri>().ok().filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
-    uri.filter(|uri| uri.host().is_some()).ok_or_else(|| format!("`{text}` is not an http:// or https:// address"))
 }
 
 /// 63 characters are enough for a uid (36) or a cluster name, and far below the 256 of an AWS tag value.
@@ -327,7 +321,9 @@ mod tests {
         let run = command.find_subcommand("run").unwrap();
         for flag in run.get_arguments().filter(|flag| flag.get_id() != "help") {
             let long = flag.get_long().unwrap();
-            let expected = format!("WINDLASS_{}", long.replace('-', "_").to_uppercase());
+            let ours = format!("WINDLASS_{}", long.replace('-', "_").to_uppercase());
+            // Where a specification names it, by that.
+            let expected = if long == "otlp-endpoint" { "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned() } else { ours };
             assert_eq!(flag.get_env().and_then(|name| name.to_str()), Some(expected.as_str()));
         }
     }

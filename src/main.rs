@@ -12,7 +12,7 @@ use windlass::crds;
 use windlass::memory;
 use windlass::settings::Surroundings;
 use windlass::telemetry::logs;
-use windlass::telemetry::traces::Traces;
+use windlass::telemetry::traces::{LAST, Traces};
 
 /// What stopped a command: one line that says what we were doing to what.
 type Failure = Box<dyn std::error::Error>;
@@ -50,11 +50,19 @@ fn run(args: RunArgs) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| format!("starting the runtime: {error}"))?;
-    let traces = match args.otlp_endpoint() {
-        Some(endpoint) => Some(Traces::start(endpoint, &surroundings.identity(), runtime.handle().clone())?),
-        None => None,
-    };
-    logs::start(args.log_format(), env::var("RUST_LOG").ok().as_deref(), traces.as_ref())?;
+    let disabled = env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+    let endpoint = args.otlp_endpoint().filter(|_| !disabled);
+    let traces = endpoint.map(|to| Traces::start(to, &surroundings.identity(), runtime.handle().clone())).transpose();
+    logs::start(
+        args.log_format(),
+        env::var("RUST_LOG").ok().as_deref(),
+        traces.as_ref().ok().and_then(Option::as_ref),
+    )?;
+    // Whole platforms set these variables for every pod: what is wrong with them must not keep fleets from being served.
+    let traces = traces.unwrap_or_else(|error| {
+        tracing::warn!("there are no traces: {error}");
+        None
+    });
     if let Err(error) = closed {
         tracing::warn!("the memory of this process is open to others of its user: {error}");
     }
@@ -66,6 +74,8 @@ fn run(args: RunArgs) -> Result<(), Failure> {
     if let Some(traces) = traces {
         traces.end();
     }
+    // A look-up of a name cannot be called off.
+    runtime.shutdown_timeout(LAST);
     done
 }
 

@@ -450,12 +450,12 @@ fn present<K: Life>(
     facts: &K::Facts,
 ) -> Plan<K> {
     let policies = Policies::of::<K>(input.object);
+    let unread = Tagged { began: Timestamp::MIN, tags: BTreeMap::new() };
     let compared = policies.management == ManagementPolicy::Manage || wants_tags::<K>(input.object);
-    let unread = Tagged { began: input.now, tags: BTreeMap::new() };
     let tagged = match K::found(state).tags.filter(|t| fresh(t, input)) {
+        _ if !compared => &unread,
         Some(tagged) => tagged,
-        None if compared => return look(input, [K::TAGS].into()),
-        None => &unread,
+        None => return look(input, [K::TAGS].into()),
     };
     if policies.management == ManagementPolicy::Observe {
         return K::observe(&There { input, wanted, scope, state, facts, tagged });
@@ -540,7 +540,7 @@ pub fn wanted_tags<K: Life>(scope: &Scope, object: &K::Object) -> BTreeMap<Strin
 /// The user's tags that differ, where nothing is written: a missing mark of ours is no difference to somebody who only
 /// observes.
 pub fn observed_tags<K: Life>(there: &There<'_, '_, K>, applied: &BTreeSet<String>) -> Option<tags::Step<K::Call>> {
-    let own = K::common(there.input.object).tags.clone().unwrap_or_default();
+    let own = K::common(there.input.object).tags.clone().filter(|tags| !tags.is_empty())?;
     tags::step(there.input, there.facts, &own, there.tagged, applied)
 }
 

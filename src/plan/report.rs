@@ -126,6 +126,10 @@ fn synced<F>(known: &Known<'_, F>, changes: &[PendingChange], verdict: &Verdict)
                 | Stall::ImmutableDiffers),
                 text,
             ) => Fact::no(why.to_string(), text.clone()),
+            // What cannot be seen may differ.
+            Verdict::Working(Waiting::AccessDenied, text) | Verdict::Stalled(Stall::AccessDenied, text) => {
+                Fact::no(verdict.reason(), text.clone())
+            }
             Verdict::Ready(_) | Verdict::Working(..) | Verdict::Stalled(..) => {
                 Fact::yes("Synced", "AWS equals the spec")
             }

@@ -39,7 +39,12 @@ pub enum LogError {
 /// # Errors
 /// When the directives make no sense, or a log was started before.
 pub fn start(format: LogFormat, directives: Option<&str>, traces: Option<&Traces>) -> Result<(), LogError> {
-    subscriber(format, directives, io::stderr)?.with(traces.map(Traces::layer)).try_init()?;
+    let lines = subscriber(format, directives, io::stderr)?;
+    // A layer that is `None` would make each line and span that nobody wants cost what a wanted one does.
+    match traces {
+        Some(traces) => lines.with(traces.layer()).try_init()?,
+        None => lines.try_init()?,
+    }
     Ok(())
 }
 

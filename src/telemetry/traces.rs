@@ -4,6 +4,7 @@
 //! Spans are for traces alone, and lines for the log alone: what others write into their own spans and lines (the SDK's hold
 //! request bodies) gets into no trace.
 
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -33,10 +34,11 @@ use crate::aws::gate::Urgency;
 /// How long the collector may take to answer: the default of `OTEL_EXPORTER_OTLP_TIMEOUT`.
 /// <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The most that is read of an answer: it holds a count of refused spans and a sentence.
+/// The most that is read of an answer: it holds a count of refused spans and a sentence, far less than this.
 const MOST: usize = 64 * 1024;
-/// How long the end of the process waits for the last spans.
-const LAST: Duration = Duration::from_secs(2);
+/// How long the end of the process waits for the last spans, and for look-ups of names: with the 20 s of the drain still less
+/// than a pod's default grace of 30 s.
+pub const LAST: Duration = Duration::from_secs(2);
 
 /// Why there are no traces.
 #[derive(Debug, thiserror::Error)]
@@ -47,18 +49,23 @@ pub enum TraceError {
     /// What the environment says of the exporter makes no sense.
     #[error("setting up traces: {0}")]
     Exporter(#[from] ExporterBuildError),
+    /// The address of the collector is none: not repeated, it may hold a password.
+    #[error("the endpoint for traces is not an http:// or https:// address")]
+    Endpoint,
 }
 
 /// Where spans go.
 pub struct Traces(SdkTracerProvider);
 
 impl Traces {
-    /// Begins to send to a collector, `endpoint` being its address without `/v1/traces`. What else the OpenTelemetry
-    /// specification lets the environment say (headers, sampler, resource, batches) is read by its SDK.
+    /// Begins to send to a collector, `endpoint` being its address without `/v1/traces`. What the OpenTelemetry
+    /// specification lets the environment say of headers, sampler, resource and batches is read by its SDK.
     ///
     /// # Errors
-    /// When the environment makes no sense, or no root is trusted.
-    pub fn start(endpoint: &Uri, identity: &str, runtime: Handle) -> Result<Self, TraceError> {
+    /// When that is no address, the environment makes no sense, or no root is trusted.
+    pub fn start(endpoint: &str, identity: &str, runtime: Handle) -> Result<Self, TraceError> {
+        let uri = endpoint.parse::<Uri>().ok().filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
+        let endpoint = uri.filter(|uri| uri.host().is_some()).ok_or(TraceError::Endpoint)?;
         let https = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new()).build(https);
         let sender = Sender { client, runtime, failing: AtomicBool::new(false) };
@@ -164,7 +171,7 @@ impl HttpClient for Sender {
         let answer = sent.await?.unwrap_or_else(|late| Err(late.into()));
         match &answer {
             Ok(answer) => self.tell((!answer.status().is_success()).then(|| refusal(answer.status()))),
-            Err(error) => self.tell(Some(error.to_string())),
+            Err(error) => self.tell(Some(told(&**error))),
         }
         answer
     }
@@ -181,6 +188,17 @@ impl Sender {
             (None, false) => {}
         }
     }
+}
+
+/// What an error and its causes say.
+fn told(error: &(dyn Error + 'static)) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
 }
 
 fn refusal(status: StatusCode) -> String {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod chart;
+#[allow(dead_code)]
 #[path = "../end_to_end/collector.rs"]
 mod collector;
 mod pages;

@@ -92,3 +92,17 @@ async fn a_pass_is_a_span_and_its_aws_requests_are_spans_below_it() {
     operator.assert_log_is_clean();
     assert!(!operator.daemon.log().contains("letmein"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_endpoint_that_is_none_keeps_nobody_from_being_served() {
+    let stage = Stage::new("untraced", simulator(&[]).await).await;
+    // The form of gRPC, as some platforms set it for every pod.
+    let operator = stage.operator().env("OTEL_EXPORTER_OTLP_ENDPOINT", "user:letmein@agent:4317").ready().await;
+    let log = operator.daemon.log();
+    assert!(
+        log.contains("there are no traces: the endpoint for traces is not an http:// or https:// address"),
+        "{log}"
+    );
+    assert!(!log.contains("letmein"), "{log}");
+    operator.stop();
+}

@@ -29,6 +29,7 @@ use crate::aws::{Ask, AwsError, AwsPort, Reply, Stray};
 use crate::plan::access_grant::{
     AccessSeen, Doing, GrantCall, GrantKind, GrantLook, GrantState, Missing, NoAccess, TargetFacts, TargetSeen,
 };
+use crate::plan::conditions::find;
 use crate::plan::instance::{InstanceFacts, Power};
 use crate::plan::{Class, Kind, Scope};
 
@@ -185,12 +186,14 @@ impl Access {
         }
     }
 
-    /// How old the looks at the target may be.
+    /// How old the looks at the target may be: somebody waits for a machine that is not open yet.
     fn since(&self, object: &AccessGrant, not_before: Timestamp, urgency: Urgency) -> Since {
-        let stamp = object.status.as_ref().and_then(|status| status.internal.target.as_ref());
-        let known = stamp.is_some_and(|target| target.id.is_some());
+        let open = object.status.as_ref().is_some_and(|status| {
+            let ready = find(&status.conditions, "Ready").is_some_and(|ready| ready.status == "True");
+            ready && status.internal.target.as_ref().is_some_and(|target| target.id.is_some())
+        });
         let at_least = |old| not_before.min((self.clock)().checked_sub(old).unwrap_or(not_before));
-        match (known, urgency) {
+        match (open, urgency) {
             (false, _) => Since { target: not_before, machine: not_before },
             (true, Urgency::Urgent) => Since { target: not_before, machine: at_least(MACHINE) },
             (true, Urgency::Routine) => Since { target: at_least(RENEWAL), machine: at_least(MACHINE) },

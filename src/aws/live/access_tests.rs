@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ciborium::Value;
 use jiff::Timestamp;
+use serde_json::json;
 
-use super::canned::{Answer, Asked, Canned, Lease, accounts, credentials, error, list, map, member, scope};
+use super::canned::{Answer, Asked, Canned, Lease, accounts, credentials, error, list, map, member, scope, start};
 use super::{Access, Lightsail};
 use crate::api::AccessGrant;
 use crate::api::access_grant::*;
@@ -54,7 +56,7 @@ fn game_compute(fleet: &str) -> AccessGrant {
 
 const BOTH: [GrantLook; 2] = [GrantLook::Target, GrantLook::Access];
 
-fn json(body: &str) -> Answer {
+fn raw(body: &str) -> Answer {
     Answer::Raw(200, body.as_bytes().to_vec())
 }
 
@@ -65,9 +67,9 @@ const INSTANCE: &str = r#"{"name":"web","arn":"arn:aws:lightsail:eu-central-1:11
 /// A Lightsail with one instance that answers the access call with this.
 fn lightsail_with(details: &'static str) -> Canned {
     Canned::new(move |asked: &Asked| match asked.operation.as_str() {
-        "GetInstances" => json(&format!("{{\"instances\":[{INSTANCE}]}}")),
-        "GetInstance" => json(&format!("{{\"instance\":{INSTANCE}}}")),
-        _ => json(details),
+        "GetInstances" => raw(&format!("{{\"instances\":[{INSTANCE}]}}")),
+        "GetInstance" => raw(&format!("{{\"instance\":{INSTANCE}}}")),
+        _ => raw(details),
     })
 }
 
@@ -97,6 +99,30 @@ async fn lightsail_is_asked_once_with_the_protocol_and_its_answer_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_machine_that_is_not_open_yet_is_looked_at_anew_and_one_that_was_open_shares_the_look_of_others() {
+    for (ready, looks) in [("False", 2), ("True", 1)] {
+        let aws = lightsail_with("{}");
+        let access = access(&aws);
+        let mut object = lightsail(AccessProtocol::Ssh);
+        let target = TargetStamp { id: Some("bd470fc5".into()), ..TargetStamp::default() };
+        let condition = json!({ "type": "Ready", "status": ready, "reason": "InstanceNotRunning", "message": "",
+            "lastTransitionTime": "2026-11-22T12:00:00Z" });
+        object.status = Some(AccessGrantStatus {
+            conditions: vec![serde_json::from_value(condition).unwrap()],
+            internal: GrantInternal { target: Some(target), ..GrantInternal::default() },
+            ..AccessGrantStatus::default()
+        });
+        for seconds in [0, 15] {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            let not_before = start() + jiff::SignedDuration::from_secs(seconds.cast_signed());
+            let ask = Ask { looks: &[GrantLook::Target].into(), not_before, urgency: Urgency::Routine };
+            access.observe(&scope(), &object, ask).await.unwrap();
+        }
+        assert_eq!(aws.asked().len(), looks, "{ready}: {:?}", aws.asked());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_asked_of_aws_when_nothing_is_looked_for() {
     let aws = Canned::new(|_| Answer::Hang);
     let state = look(&aws, &lightsail(AccessProtocol::Ssh), &[]).await.unwrap();
@@ -123,9 +149,9 @@ async fn a_truncated_success_tells_nothing_of_what_was_in_it() {
     const WHOLE: &str = r#"{"message":"canary-5f3a","__type":"canary-5f3a","accessDetails":{"privateKey":"canary-5f3a","password":"canary-5f3a","certKey":"canary-5f3a"}}"#;
     for end in (1..WHOLE.len()).step_by(7) {
         let aws = Canned::new(move |asked: &Asked| match asked.operation.as_str() {
-            "GetInstances" => json(&format!("{{\"instances\":[{INSTANCE}]}}")),
-            "GetInstance" => json(&format!("{{\"instance\":{INSTANCE}}}")),
-            _ => json(&WHOLE[..end]),
+            "GetInstances" => raw(&format!("{{\"instances\":[{INSTANCE}]}}")),
+            "GetInstance" => raw(&format!("{{\"instance\":{INSTANCE}}}")),
+            _ => raw(&WHOLE[..end]),
         });
         let refused = look(&aws, &lightsail(AccessProtocol::Ssh), &BOTH).await.unwrap_err();
         assert_eq!(refused.class, Class::Unavailable, "{end}");

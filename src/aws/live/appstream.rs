@@ -381,7 +381,7 @@ fn image_ref(object: &Fleet) -> Option<ImageRef> {
     by_arn.or_else(|| settings.image_name.clone().map(ImageRef::Name))
 }
 
-/// One line for every write: joins the object (in the span of its pass) with CloudTrail (by the request id).
+/// One line for every write: joins CloudTrail, and the line of the pass that names the object, by the request id.
 pub(super) fn audit(scope: &Scope, operation: &str, resource: &str, result: &Result<Reply, AwsError>) {
     let (outcome, request_id) = match result {
         Ok(reply) => ("ok", reply.request_id.as_deref()),

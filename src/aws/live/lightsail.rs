@@ -293,7 +293,7 @@ fn concerns_static_ips(object: &Instance) -> bool {
     object.spec.static_ip.is_some() || stamped
 }
 
-/// One line for every write: joins the object (in the span of its pass) with CloudTrail (by the request id).
+/// One line for every write: joins CloudTrail, and the line of the pass that names the object, by the request id.
 fn audit(scope: &Scope, call: &InstanceCall, result: &Result<Reply, AwsError>) {
     let (outcome, request_id) = match result {
         Ok(reply) => ("ok", reply.request_id.as_deref()),

@@ -61,6 +61,19 @@ pub fn user_tags(wanted: &Wanted<'_>) -> BTreeMap<String, String> {
     wanted.spec().common.tags.clone().unwrap_or_default()
 }
 
+/// All applications that differ, where nothing is written: those that would be cut, and those that would be joined.
+pub fn all_applications(draft: &Draft<'_>, seen: &BTreeSet<Arn>) -> Option<(String, String)> {
+    let wanted = draft.wanted.spec().application_arns.clone().unwrap_or_default();
+    let applied = &draft.internal.applied.applications;
+    let list = |arns: Vec<&Arn>| {
+        let arns: Vec<&str> = arns.into_iter().map(Arn::as_str).collect();
+        bounded(&arns.join(","), SHORT)
+    };
+    let missing: Vec<&Arn> = wanted.difference(seen).collect();
+    let extra: Vec<&Arn> = seen.iter().filter(|arn| applied.contains(*arn) && !wanted.contains(*arn)).collect();
+    (!missing.is_empty() || !extra.is_empty()).then(|| (list(extra), list(missing)))
+}
+
 /// Applications of an ELASTIC fleet: missing ones are joined; those that we joined and nobody wants now are cut.
 pub fn applications(draft: &Draft<'_>, seen: &BTreeSet<Arn>) -> Option<Step> {
     let wanted = draft.wanted.spec().application_arns.clone().unwrap_or_default();

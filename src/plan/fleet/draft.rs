@@ -15,7 +15,6 @@ use crate::plan::report::{self, OBSERVED, asked_again, digest, generation, pendi
 use crate::plan::tags::{Step, Tagged};
 use crate::plan::{Class, Input};
 
-use super::beside;
 use super::diff::{self, Difference, Field};
 use super::image::{ImageUse, image_usable};
 use super::report as shown;
@@ -58,6 +57,8 @@ pub struct Draft<'a> {
     pub(super) unseen: Option<Verdict>,
     /// A write beside the fleet itself that is still to be made.
     pub(super) step: Option<Step<FleetCall>>,
+    /// What differs beside the fleet, where nothing is written: field, from and to.
+    pub(super) observed: Vec<(&'static str, String, String)>,
 }
 
 /// What a change waits for that the operator does not carry out by itself.
@@ -101,6 +102,7 @@ impl<'a> Draft<'a> {
             draining: false,
             sessions: None,
             step: None,
+            observed: Vec::new(),
             unseen: None,
         };
         draft.remember_refusal();
@@ -330,20 +332,15 @@ impl<'a> Draft<'a> {
             let from = self.facts.power.as_str();
             all.push(pending(self.input, "desiredState", from, to, Impact::None, self.waits.clone()));
         }
-        // A fleet that is managed is not kept at all while its type is another.
-        if let Some((from, to)) = beside::other_type(self.wanted, self.facts).filter(|_| self.observes()) {
-            all.push(pending(self.input, "fleetType", &from, &to, Impact::Refused, Some(OBSERVED.to_owned())));
-        }
+        let observed = self.observed.iter();
+        all.extend(observed.map(|(field, from, to)| {
+            let impact = if *field == "fleetType" { Impact::Refused } else { Impact::None };
+            pending(self.input, field, from, to, impact, Some(OBSERVED.to_owned()))
+        }));
         if let Some(step) = &self.step {
-            let waits = self.observes().then(|| OBSERVED.to_owned());
-            all.push(pending(self.input, step.field, &step.from, &step.to, Impact::None, waits));
+            all.push(pending(self.input, step.field, &step.from, &step.to, Impact::None, None));
         }
         all
-    }
-
-    /// Whether nothing is written: the policy is to observe.
-    pub(super) fn observes(&self) -> bool {
-        self.waits.as_deref() == Some(OBSERVED)
     }
 
     fn pending_change(&self, change: &Difference, on: bool) -> PendingChange {

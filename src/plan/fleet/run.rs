@@ -346,7 +346,7 @@ impl Draft<'_> {
         match (&next, &self.step) {
             // Nothing else is to be sent: the write beside the fleet that failed is tried again.
             (Next::Wait(_) | Next::Settled(_), Some(step))
-                if !self.observes() && !matches!(verdict, Verdict::Stalled(Stall::NotAllowed, _)) =>
+                if !matches!(verdict, Verdict::Stalled(Stall::NotAllowed, _)) =>
             {
                 let step = step.clone();
                 return self.take(step);
@@ -373,17 +373,22 @@ pub fn observe(there: &There<'_, '_, FleetKind>) -> Plan<FleetKind> {
     draft.internal = shown::earlier(input.object).internal.clone();
     draft.internal.rejected = None;
     draft.waits = Some(OBSERVED.into());
-    let tags = life::observed_tags(there, &draft.internal.applied.tags);
-    let applications = match (wanted.spec().application_arns.is_some(), &there.state.applications) {
-        (false, _) => None,
-        (true, None) => return draft.look([FleetLook::Applications].into()),
-        (true, Some(Looked::Refused(refusal))) => {
+    let other_type = beside::other_type(wanted, facts);
+    // Only ELASTIC fleets have applications.
+    let applications = match (wanted.spec().application_arns.is_some(), &other_type, &there.state.applications) {
+        (false, _, _) | (true, Some(_), _) => None,
+        (true, None, None) => return draft.look([FleetLook::Applications].into()),
+        (true, None, Some(Looked::Refused(refusal))) => {
             draft.unseen = Some(refusal.verdict(input.now));
             None
         }
-        (true, Some(Looked::Found(seen))) => beside::applications(&draft, seen),
+        (true, None, Some(Looked::Found(seen))) => beside::all_applications(&draft, seen),
     };
-    draft.step = beside::first(input, tags, applications);
+    let tags = life::observed_tags(there, &draft.internal.applied.tags).map(|step| (step.from, step.to));
+    draft.observed = [("fleetType", other_type), ("applicationArns", applications), ("tags", tags)]
+        .into_iter()
+        .filter_map(|(field, differs)| differs.map(|(from, to)| (field, from, to)))
+        .collect();
     let verdict = match shown::usable(wanted.power, facts) {
         true => draft.unseen.clone().unwrap_or_else(|| Verdict::Ready(draft.ready())),
         false if shown::without_capacity(facts) && wanted.power == DesiredState::Running => {
@@ -394,6 +399,10 @@ pub fn observe(there: &There<'_, '_, FleetKind>) -> Plan<FleetKind> {
         }
     };
     let arn = shown::earlier(input.object).arn.clone();
-    let plan = draft.finish(Next::Settled(wanted.next.as_ref().map(|n| n.at)), verdict, Vec::new());
+    let next = match &draft.unseen {
+        Some(_) => Next::Wait(AWHILE),
+        None => Next::Settled(wanted.next.as_ref().map(|n| n.at)),
+    };
+    let plan = draft.finish(next, verdict, Vec::new());
     Plan { status: crate::api::FleetStatus { arn, ..plan.status }, ..plan }
 }

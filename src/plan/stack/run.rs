@@ -163,7 +163,11 @@ pub fn observe(there: &There<'_, '_, StackKind>) -> Plan<StackKind> {
         Some(Looked::Refused(refusal)) if draft.target != Target::NotCompared => refusal.verdict(input.now),
         Some(Looked::Found(_) | Looked::Refused(_)) | None => Verdict::Ready(format!("stack {} is there", facts.name)),
     };
-    let plan = draft.finish(Next::Settled(None), verdict, Vec::new());
+    let next = match &verdict {
+        Verdict::Ready(_) => Next::Settled(None),
+        Verdict::Working(..) | Verdict::Stalled(..) => Next::Wait(AWHILE),
+    };
+    let plan = draft.finish(next, verdict, Vec::new());
     let status = crate::api::StackStatus { arn: earlier.arn.clone(), ..plan.status };
     Plan { status, ..plan }
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::bed::{Bed, at, fleet, image_arn, update, with, word};
+use crate::api::Arn;
 use crate::api::common::{Impact, ManagementPolicy};
 use crate::api::fleet::*;
 use crate::plan::conditions::find;
@@ -180,6 +181,10 @@ fn observe_shows_differences_and_writes_nothing() {
     assert_eq!(observed().deleting().next(), "Release");
 }
 
+fn application(name: &str) -> Arn {
+    format!("arn:aws:appstream:eu-west-1:111122223333:application/{name}").parse().unwrap()
+}
+
 #[test]
 fn observe_shows_differing_tags_applications_and_types_and_writes_nothing() {
     let observed = |edit: fn(&mut FleetSpec)| {
@@ -199,14 +204,27 @@ fn observe_shows_differing_tags_applications_and_types_and_writes_nothing() {
     bed.tags.insert("team".into(), "design".into());
     assert_eq!(condition(&bed.later(7200), "Synced").0, "True");
 
-    let elastic = observed(|spec| {
+    let other = observed(|spec| {
         spec.fleet_type = FleetType::Elastic;
-        spec.application_arns =
-            Some(["arn:aws:appstream:eu-west-1:111122223333:application/draw".parse().unwrap()].into());
+        spec.application_arns = Some([application("draw")].into());
     });
-    assert_eq!(synced(&elastic), "fleetType, applicationArns: managementPolicy is Observe: nothing is written");
+    assert_eq!(synced(&other), "fleetType: managementPolicy is Observe: nothing is written");
+    assert_eq!(other.pass().plan.status.pending_changes[0].impact, Impact::Refused);
+
+    // All of them, since none is ever carried out.
+    let mut elastic = other.wanting(|spec| {
+        spec.application_arns = Some([application("draw"), application("cut")].into());
+        spec.common.tags = Some([("team".into(), "design".into())].into());
+    });
+    elastic.facts().fleet_type = Some(FleetType::Elastic);
+    let changes = elastic.pass().plan.status.pending_changes;
+    let seen: Vec<(&str, &str)> = changes.iter().map(|change| (change.field.as_str(), change.to.as_str())).collect();
+    let both = [application("cut"), application("draw")].map(|arn| arn.to_string()).join(",");
+    assert_eq!(seen, [("applicationArns", both.as_str()), ("tags", "team")]);
     let blind = Bed { refused: Some("DescribeApplicationFleetAssociations"), ..elastic };
-    assert_eq!(shown(&blind), is("Settled", "Reconciling", "AccessDenied"));
+    assert_eq!(shown(&blind), is("Wait", "Reconciling", "AccessDenied"));
+    let blind = blind.wanting(|spec| spec.common.tags = None);
+    assert_eq!(condition(&blind, "Synced").1, "AccessDenied", "what cannot be seen may differ");
 }
 
 #[test]

@@ -261,7 +261,7 @@ fn an_observed_stack_is_never_written_and_its_differences_are_shown() {
     blind.refused = Some("ListAssociatedFleets");
     assert_eq!(
         (blind.next(), blind.shown().0, blind.shown().1),
-        ("Settled".into(), "Reconciling".into(), "AccessDenied".into())
+        ("Wait".into(), "Reconciling".into(), "AccessDenied".into())
     );
     blind.refused_since = Some(blind.now);
     assert_eq!(blind.later(600).shown().0, "Stalled");
