@@ -251,7 +251,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         if let Some(wait) = self.lagging(&call) {
             return Err(Outcome::after(PassOutcome::Waiting, wait));
         }
-        let fresh = self.still_so(&known, status).await?;
+        let fresh = self.still_so(&known, status, call.creates()).await?;
         match self.send(scope, &call, &fresh).await {
             Ok(()) => {
                 self.tell(&fresh, news);
@@ -282,7 +282,10 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
 
     /// The object as the API server itself has it, if nothing changed since it was planned for. Stamps are written before
     /// anything is sent; otherwise the object is read again.
-    async fn still_so(&self, known: &Known<K>, status: K::Status) -> Result<Arc<K::Object>, Outcome> {
+    async fn still_so(&self, known: &Known<K>, status: K::Status, creates: bool) -> Result<Arc<K::Object>, Outcome> {
+        if self.outdated(known) {
+            return Err(Outcome::now(PassOutcome::Held));
+        }
         let stamped =
             known.object.status().is_some_and(|s| s.same_stamps(&status) && s.last_handled() == status.last_handled())
                 || !differs(&*known.object, &status);
@@ -290,13 +293,22 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
             true => self.read_again().await?,
             false => self.report(&known.object, status).await?,
         };
-        let old = (self.engine.parts().clock)().duration_since(known.told).unsigned_abs() > STALE;
-        let same_neighbours =
-            self.faces(known.beside.objects.keys().cloned()).is_some_and(|now| now == known.beside.objects);
-        match old || !same_neighbours || !same_wish::<K>(&known.object, &fresh) {
-            true => Err(Outcome::now(PassOutcome::Held)),
+        match self.outdated(known) || !same_wish::<K>(&known.object, &fresh) {
+            true => {
+                // A create that was announced and is not sent after all would be waited for until its absence is certain.
+                if let Some(before) = known.object.status().filter(|_| creates && !stamped) {
+                    self.report(&fresh, before.clone()).await?;
+                }
+                Err(Outcome::now(PassOutcome::Held))
+            }
             false => Ok(fresh),
         }
+    }
+
+    /// Whether what was planned for is too old, or something that the object rests on is another by now.
+    fn outdated(&self, known: &Known<K>) -> bool {
+        let old = (self.engine.parts().clock)().duration_since(known.told).unsigned_abs() > STALE;
+        old || self.faces(known.beside.objects.keys().cloned()).is_none_or(|now| now != known.beside.objects)
     }
 
     /// Makes the one write to the object's Secret that the plan asks for, if nothing changed meanwhile.
@@ -307,7 +319,7 @@ impl<K: Kind, P: KubePort<K>, A: AwsPort<K>> Pass<'_, K, P, A> {
         status: K::Status,
         news: Vec<News>,
     ) -> Result<Outcome, Outcome> {
-        let fresh = match self.still_so(&known, status).await {
+        let fresh = match self.still_so(&known, status, false).await {
             Ok(fresh) => fresh,
             Err(outcome) => {
                 // What could not be written down before the Secret counts as a Secret that could not be written: nobody asks

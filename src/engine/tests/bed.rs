@@ -35,6 +35,8 @@ pub struct ThingSpec {
     pub key: Option<String>,
     /// Whether it wishes for a write, which AWS never shows.
     pub wishes: bool,
+    /// Whether that is announced in the status first.
+    pub announces: bool,
     pub region: Option<String>,
 }
 
@@ -43,6 +45,8 @@ pub struct ThingStatus {
     /// What the last plan found beside it.
     pub says: String,
     pub arn: Option<Arn>,
+    /// What is about to be sent.
+    pub announced: Option<String>,
 }
 
 impl crate::plan::Status for ThingStatus {
@@ -67,8 +71,8 @@ impl crate::plan::Status for ThingStatus {
     fn pending_changes(&self) -> &[PendingChange] {
         &[]
     }
-    fn same_stamps(&self, _: &Self) -> bool {
-        true
+    fn same_stamps(&self, other: &Self) -> bool {
+        self.announced == other.announced
     }
     fn with_counts_of(self, _: &Self) -> Self {
         self
@@ -96,7 +100,7 @@ impl Call for Said {
         "Say"
     }
     fn creates(&self) -> bool {
-        false
+        true
     }
 }
 
@@ -118,7 +122,8 @@ impl<const GUEST: bool> Kind for Plain<GUEST> {
             Seen::Found(()) => Next::Settled(None),
         };
         let arn = object.status.as_ref().and_then(|status| status.arn.clone());
-        Plan { next, status: ThingStatus { says, arn }, news: Vec::new() }
+        let announced = matches!(next, Next::Send(_)).then(|| says.clone()).filter(|_| object.spec.announces);
+        Plan { next, status: ThingStatus { says, arn, announced }, news: Vec::new() }
     }
 
     fn after(_: &ThingStatus, _: &Said, _: &Reply) -> Option<ThingStatus> {
@@ -171,6 +176,7 @@ pub fn id(name: &str) -> Id {
 }
 
 type Change = Box<dyn FnOnce(&mut Thing)>;
+type Then = Box<dyn FnOnce() + Send>;
 
 /// An API server for one kind. Clones are the same one.
 #[derive(Clone, Default)]
@@ -181,6 +187,10 @@ struct Store {
     objects: BTreeMap<Id, Thing>,
     keys: BTreeMap<KeyRef, KeyFound>,
     key_reads: usize,
+    /// What happens right after the next status is written.
+    then: Option<Then>,
+    /// What each status that was written had announced.
+    announced: Vec<Option<String>>,
     version: u64,
     watch: Option<mpsc::UnboundedSender<Sight<Thing>>>,
 }
@@ -243,6 +253,16 @@ impl Port {
         lock(&self.0).keys.insert(key(name), found);
     }
 
+    /// Something happens right after the next status is written.
+    pub fn then(&self, then: impl FnOnce() + Send + 'static) {
+        lock(&self.0).then = Some(Box::new(then));
+    }
+
+    /// What each status that was written had announced.
+    pub fn announced(&self) -> Vec<Option<String>> {
+        lock(&self.0).announced.clone()
+    }
+
     pub fn key_reads(&self) -> usize {
         lock(&self.0).key_reads
     }
@@ -271,11 +291,15 @@ impl Port {
     }
 }
 
-impl<const GUEST: bool> KubePort<Plain<GUEST>> for Port {
-    async fn perform(&self, effect: KubeEffect<Plain<GUEST>>) -> Result<Option<Arc<Thing>>, KubeError> {
+impl Port {
+    fn apply<const GUEST: bool>(
+        &self,
+        effect: KubeEffect<Plain<GUEST>>,
+    ) -> Result<(Option<Arc<Thing>>, Option<Then>), KubeError> {
+        let reports = matches!(effect, KubeEffect::Report(..));
         let mut store = lock(&self.0);
         let (given, change): (Arc<Thing>, Change) = match effect {
-            KubeEffect::Read(id) => return Ok(store.objects.get(&id).cloned().map(Arc::new)),
+            KubeEffect::Read(id) => return Ok((store.objects.get(&id).cloned().map(Arc::new), None)),
             KubeEffect::Guard(given) => (given, Box::new(|o| o.metadata.finalizers = Some(vec![FINALIZER.into()]))),
             KubeEffect::Release(given) => (given, Box::new(|o| o.metadata.finalizers = None)),
             KubeEffect::Report(given, status) => (given, Box::new(move |o| o.status = Some(*status))),
@@ -293,7 +317,24 @@ impl<const GUEST: bool> KubePort<Plain<GUEST>> for Port {
             store.objects.remove(&id);
             store.tell(Sight::Gone(id));
         }
-        Ok(now.map(Arc::new))
+        if reports {
+            let announced = now.as_ref().and_then(|object| object.status.clone()).and_then(|status| status.announced);
+            store.announced.push(announced);
+        }
+        let then = store.then.take_if(|_| reports);
+        Ok((now.map(Arc::new), then))
+    }
+}
+
+impl<const GUEST: bool> KubePort<Plain<GUEST>> for Port {
+    async fn perform(&self, effect: KubeEffect<Plain<GUEST>>) -> Result<Option<Arc<Thing>>, KubeError> {
+        let (now, then) = self.apply(effect)?;
+        if let Some(then) = then {
+            then();
+            // The watch is quicker than the answer.
+            sleep(Duration::from_millis(100)).await;
+        }
+        Ok(now)
     }
 
     async fn read_key(&self, namespace: &str, key: &KeyRef) -> KeyFound {

@@ -80,6 +80,22 @@ async fn nothing_is_sent_for_a_neighbour_that_has_changed_since_it_was_planned_f
     assert_eq!(village.aws.sent(), [(5, "host is new.".to_owned())]);
 }
 
+/// A create that was announced and may have been sent is waited for until its absence is certain.
+#[tokio::test(start_paused = true)]
+async fn what_was_announced_and_is_not_sent_for_a_neighbour_that_has_changed_is_taken_back() {
+    let village = Village::listed();
+    village.hosts.create("host", showing("old"));
+    village.guests.create("guest", resting_on("host"));
+    pass(1).await;
+    let hosts = village.hosts.clone();
+    village.guests.then(move || hosts.edit("host", |spec| spec.shows = "new".into()));
+    village.guests.edit("guest", |spec| (spec.wishes, spec.announces) = (true, true));
+    pass(1).await;
+    assert_eq!(village.aws.sent().into_iter().map(|(_, says)| says).collect::<Vec<_>>(), ["host is new."]);
+    let said = |text: &str| Some(text.to_owned());
+    assert_eq!(village.guests.announced(), [None, said("host is old."), None, said("host is new.")]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_neighbour_may_mend_what_was_refused_for_good_and_shortens_no_other_wait() {
     for (class, at_once) in [(Class::Rejected, true), (Class::Unavailable, false)] {
