@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod aws;
+pub mod causes;
 pub mod cli;
 pub mod crds;
 pub mod engine;

@@ -52,17 +52,13 @@ fn run(args: RunArgs) -> Result<(), Failure> {
         .map_err(|error| format!("starting the runtime: {error}"))?;
     let disabled = env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
     let endpoint = args.otlp_endpoint().filter(|_| !disabled);
-    let traces = endpoint.map(|to| Traces::start(to, &surroundings.identity(), runtime.handle().clone())).transpose();
-    logs::start(
-        args.log_format(),
-        env::var("RUST_LOG").ok().as_deref(),
-        traces.as_ref().ok().and_then(Option::as_ref),
-    )?;
+    let traces = endpoint.map(|to| Traces::start(to, &surroundings.identity(), runtime.handle().clone()));
+    let layer = traces.as_ref().and_then(|traces| traces.as_ref().ok());
+    logs::start(args.log_format(), env::var("RUST_LOG").ok().as_deref(), layer)?;
     // Whole platforms set these variables for every pod: what is wrong with them must not keep fleets from being served.
-    let traces = traces.unwrap_or_else(|error| {
+    if let Some(Err(error)) = &traces {
         tracing::warn!("there are no traces: {error}");
-        None
-    });
+    }
     if let Err(error) = closed {
         tracing::warn!("the memory of this process is open to others of its user: {error}");
     }
@@ -71,7 +67,7 @@ fn run(args: RunArgs) -> Result<(), Failure> {
         let shutdown = told_to_stop()?;
         windlass::run::run(settings, shutdown).await
     });
-    if let Some(traces) = traces {
+    if let Some(Ok(traces)) = traces {
         traces.end();
     }
     // A look-up of a name cannot be called off.

@@ -85,6 +85,11 @@ pub fn find<'a>(all: &'a [Condition], name: &str) -> Option<&'a Condition> {
     all.iter().find(|c| c.type_ == name)
 }
 
+/// Whether the condition of that type is True.
+pub fn holds(all: &[Condition], name: &str) -> bool {
+    find(all, name).is_some_and(|c| c.status == "True")
+}
+
 /// A condition with its stamps.
 pub(in crate::plan) fn condition(
     earlier: &[Condition],

@@ -451,7 +451,7 @@ fn present<K: Life>(
 ) -> Plan<K> {
     let policies = Policies::of::<K>(input.object);
     let unread = Tagged { began: Timestamp::MIN, tags: BTreeMap::new() };
-    let compared = policies.management == ManagementPolicy::Manage || wants_tags::<K>(input.object);
+    let compared = policies.management == ManagementPolicy::Manage || own_tags::<K>(input.object).is_some();
     let tagged = match K::found(state).tags.filter(|t| fresh(t, input)) {
         _ if !compared => &unread,
         Some(tagged) => tagged,
@@ -540,12 +540,12 @@ pub fn wanted_tags<K: Life>(scope: &Scope, object: &K::Object) -> BTreeMap<Strin
 /// The user's tags that differ, where nothing is written: a missing mark of ours is no difference to somebody who only
 /// observes.
 pub fn observed_tags<K: Life>(there: &There<'_, '_, K>, applied: &BTreeSet<String>) -> Option<tags::Step<K::Call>> {
-    let own = K::common(there.input.object).tags.clone().filter(|tags| !tags.is_empty())?;
-    tags::step(there.input, there.facts, &own, there.tagged, applied)
+    tags::step(there.input, there.facts, own_tags::<K>(there.input.object)?, there.tagged, applied)
 }
 
-fn wants_tags<K: Life>(object: &K::Object) -> bool {
-    K::common(object).tags.as_ref().is_some_and(|tags| !tags.is_empty())
+/// The tags of the spec, if it has any.
+fn own_tags<K: Life>(object: &K::Object) -> Option<&BTreeMap<String, String>> {
+    K::common(object).tags.as_ref().filter(|tags| !tags.is_empty())
 }
 
 /// What an object shows to those who rest on it, but for an address.
@@ -556,7 +556,7 @@ pub fn face<K: Life>(object: &K::Object) -> Face {
         aws_name: K::name(object).unwrap_or_else(|_| object.name_any()),
         arn: earlier.arn().cloned(),
         address: None,
-        available: conditions::find(earlier.conditions(), "Available").is_some_and(|c| c.status == "True"),
+        available: conditions::holds(earlier.conditions(), "Available"),
         deleting: object.meta().deletion_timestamp.is_some(),
     }
 }

@@ -4,7 +4,6 @@
 //! Spans are for traces alone, and lines for the log alone: what others write into their own spans and lines (the SDK's hold
 //! request bodies) gets into no trace.
 
-use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -30,6 +29,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::labels::{Label, PassOutcome};
 use crate::aws::gate::Urgency;
+use crate::causes::told;
 
 /// How long the collector may take to answer: the default of `OTEL_EXPORTER_OTLP_TIMEOUT`.
 /// <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
@@ -188,17 +188,6 @@ impl Sender {
             (None, false) => {}
         }
     }
-}
-
-/// What an error and its causes say.
-fn told(error: &(dyn Error + 'static)) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
 }
 
 fn refusal(status: StatusCode) -> String {

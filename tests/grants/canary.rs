@@ -5,23 +5,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures::{StreamExt as _, TryStreamExt as _};
-use kube::Api;
-use kube::api::{ApiResource, DynamicObject, WatchEvent, WatchParams};
 use serde_json::{Value, json};
 use testbed::Daemon;
 
 use crate::bed::{self, every_grant, secret, secrets, until_secret};
 use crate::collector::Collector;
 use crate::detector::Detector;
-use crate::stage::{
-    self, GRANT, Operator, Recipe, SECRET, Stage, ask, condition, ready, stalled, until, until_so, word,
-};
+use crate::places::{Seen, audited, everything_stored, pages};
+use crate::stage::{self, GRANT, Recipe, SECRET, Stage, ask, condition, ready, stalled, until, until_so, word};
 
 /// A quick AWS.
 const FAST: [&str; 7] = [
@@ -435,14 +430,6 @@ fn quoting(namespace: &str, policy: &str, reason: &str) -> [Value; 2] {
     ]
 }
 
-/// What the operator's server says, on every page and on one that there is not.
-fn pages(operator: &Operator) -> String {
-    let paths = ["/metrics", "/livez", "/readyz", "/livez?verbose", "/readyz?verbose", "/", "/debug", "/secrets"];
-    let said = paths.map(|path| operator.ask(path).unwrap_or_else(|refusal| refusal));
-    assert!(said[0].contains("windlass_aws_requests_total"), "{}", said[0]);
-    said.join("\n")
-}
-
 /// Everything that is secret here, as the detector knows it; and how many of these AWS handed out.
 async fn everything_secret(stage: &Stage) -> (Detector, usize) {
     let mut detector = Detector::default();
@@ -480,104 +467,6 @@ async fn everything_secret(stage: &Stage) -> (Detector, usize) {
     detector.add("the operator's own AWS key", SECRET);
     detector.add("the operator's token", &stage.token());
     (detector, given.len())
-}
-
-/// Everything that the API server stores, by kind: but for the data of Secrets.
-async fn everything_stored(stage: &Stage) -> BTreeMap<String, String> {
-    let groups = ask(&stage.admin, "GET", "/apis", None).await.unwrap();
-    let groups = groups["groups"].as_array().unwrap().iter();
-    let roots = groups.map(|group| format!("/apis/{}", word(group, "/preferredVersion/groupVersion")));
-    let mut stored = BTreeMap::new();
-    for root in ["/api/v1".to_owned()].into_iter().chain(roots) {
-        let resources = ask(&stage.admin, "GET", &root, None).await.unwrap();
-        for resource in resources["resources"].as_array().unwrap() {
-            let listed = resource["verbs"].as_array().unwrap().contains(&json!("list"));
-            if !listed {
-                continue;
-            }
-            let path = format!("{root}/{}", word(resource, "/name"));
-            let mut list = ask(&stage.admin, "GET", &path, None).await.unwrap();
-            if path == "/api/v1/secrets" {
-                list["items"].as_array_mut().unwrap().iter_mut().for_each(without_data);
-            }
-            stored.insert(format!("objects of {path}"), list.to_string());
-        }
-    }
-    for kind in ["accessgrants", "accounts", "events", "leases", "/secrets"] {
-        assert!(stored.keys().any(|path| path.ends_with(kind)), "no {kind} in {:?}", stored.keys());
-    }
-    stored
-}
-
-/// What the API server wrote down of every request, but for those that a policy denied: what a policy quotes stands there in its
-/// own words.
-fn audited(stage: &Stage) -> String {
-    let log = std::fs::read_to_string(stage.control_plane.audit_log()).unwrap();
-    log.lines().filter(|line| !line.contains("denied request: ")).map(|line| format!("{line}\n")).collect()
-}
-
-fn without_data(secret: &mut Value) {
-    secret.as_object_mut().unwrap().remove("data");
-}
-
-/// Every version of what the operator writes, from the beginning on.
-struct Seen(Vec<(String, Arc<Mutex<String>>, tokio::task::JoinHandle<()>)>);
-
-impl Seen {
-    fn of(stage: &Stage) -> Self {
-        let kinds = [
-            ("access.windlass.dev", "v1alpha1", "AccessGrant", "accessgrants"),
-            ("events.k8s.io", "v1", "Event", "events"),
-            ("", "v1", "Secret", "secrets"),
-        ];
-        Self(kinds.map(|kind| Self::watch(stage, kind)).into())
-    }
-
-    fn watch(
-        stage: &Stage,
-        (group, version, kind, plural): (&str, &str, &str, &str),
-    ) -> (String, Arc<Mutex<String>>, tokio::task::JoinHandle<()>) {
-        let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-        let resource = ApiResource {
-            group: group.into(),
-            version: version.into(),
-            api_version,
-            kind: kind.into(),
-            plural: plural.into(),
-        };
-        let api: Api<DynamicObject> = Api::namespaced_with(stage.admin.clone(), &stage.namespace, &resource);
-        let seen = Arc::new(Mutex::new(String::new()));
-        let watching = tokio::spawn({
-            let seen = Arc::clone(&seen);
-            async move {
-                // The server may close a watch of five minutes.
-                let params = WatchParams::default().timeout(290);
-                let mut events = api.watch(&params, "0").await.unwrap().boxed();
-                while let Some(event) = events.try_next().await.unwrap() {
-                    match event {
-                        WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object) => {
-                            let mut object = serde_json::to_value(object).unwrap();
-                            without_data(&mut object);
-                            seen.lock().unwrap().push_str(&format!("{object}\n"));
-                        }
-                        WatchEvent::Bookmark(_) | WatchEvent::Error(_) => {}
-                    }
-                }
-            }
-        });
-        (format!("every version of {kind}s"), seen, watching)
-    }
-
-    fn ends(self) -> BTreeMap<String, String> {
-        let end = |(name, seen, watching): (String, Arc<Mutex<String>>, tokio::task::JoinHandle<()>)| {
-            assert!(!watching.is_finished(), "the watch ended before the test: {name}");
-            watching.abort();
-            let text = seen.lock().unwrap().clone();
-            assert!(text.lines().count() > 50, "{name}: {} lines", text.lines().count());
-            (name, text)
-        };
-        self.0.into_iter().map(end).collect()
-    }
 }
 
 /// How a program must be started so that others see whether it can be dumped: the files in `/proc/PID` belong to its user and

@@ -8,6 +8,7 @@ mod canary;
 #[path = "../end_to_end/collector.rs"]
 mod collector;
 mod detector;
+mod places;
 #[allow(dead_code)]
 #[path = "../end_to_end/stage.rs"]
 mod stage;

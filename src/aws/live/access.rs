@@ -29,7 +29,7 @@ use crate::aws::{Ask, AwsError, AwsPort, Reply, Stray};
 use crate::plan::access_grant::{
     AccessSeen, Doing, GrantCall, GrantKind, GrantLook, GrantState, Missing, NoAccess, TargetFacts, TargetSeen,
 };
-use crate::plan::conditions::find;
+use crate::plan::conditions::holds;
 use crate::plan::instance::{InstanceFacts, Power};
 use crate::plan::{Class, Kind, Scope};
 
@@ -189,8 +189,8 @@ impl Access {
     /// How old the looks at the target may be: somebody waits for a machine that is not open yet.
     fn since(&self, object: &AccessGrant, not_before: Timestamp, urgency: Urgency) -> Since {
         let open = object.status.as_ref().is_some_and(|status| {
-            let ready = find(&status.conditions, "Ready").is_some_and(|ready| ready.status == "True");
-            ready && status.internal.target.as_ref().is_some_and(|target| target.id.is_some())
+            let known = status.internal.target.as_ref().is_some_and(|target| target.id.is_some());
+            known && holds(&status.conditions, "Ready")
         });
         let at_least = |old| not_before.min((self.clock)().checked_sub(old).unwrap_or(not_before));
         match (open, urgency) {

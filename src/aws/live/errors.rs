@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::leave::NoLease;
 use crate::aws::AwsError;
 use crate::aws::codes::{self, Answer, Service};
+use crate::causes::{causes, told};
 use crate::plan::Class;
 
 /// The longest message that is kept, in characters: a condition's message ends at 32768, and a person's patience sooner.
@@ -165,22 +166,6 @@ fn refused_by_sts(operation: &'static str, cause: &(dyn Error + 'static)) -> Opt
     let meta = web.or(role)?;
     // STS answers refusals with 403; its unmodelled 5xx are in the table of codes.
     Some(classed(Service::Sts, operation, Some(meta.code()?), meta.message().unwrap_or_default(), 403))
-}
-
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    let mut next = Some(error);
-    std::iter::from_fn(move || {
-        let error = next?;
-        next = error.source();
-        Some(error)
-    })
-}
-
-/// What an error and its causes say, by Display.
-fn told(error: &(dyn Error + 'static)) -> String {
-    let mut words: Vec<String> = causes(error).map(ToString::to_string).collect();
-    words.dedup();
-    words.join(": ")
 }
 
 fn bounded(text: &str, max: usize) -> String {

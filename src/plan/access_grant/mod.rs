@@ -74,7 +74,7 @@ impl Kind for GrantKind {
             aws_name: object.name_any(),
             arn: None,
             address: None,
-            available: conditions::find(&earlier(object).conditions, "Available").is_some_and(|c| c.status == "True"),
+            available: conditions::holds(&earlier(object).conditions, "Available"),
             deleting: object.metadata.deletion_timestamp.is_some(),
         }
     }

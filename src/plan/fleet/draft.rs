@@ -57,8 +57,8 @@ pub struct Draft<'a> {
     pub(super) unseen: Option<Verdict>,
     /// A write beside the fleet itself that is still to be made.
     pub(super) step: Option<Step<FleetCall>>,
-    /// What differs beside the fleet, where nothing is written: field, from and to.
-    pub(super) observed: Vec<(&'static str, String, String)>,
+    /// What differs beside the fleet, where nothing is written.
+    pub(super) observed: Vec<PendingChange>,
 }
 
 /// What a change waits for that the operator does not carry out by itself.
@@ -332,11 +332,7 @@ impl<'a> Draft<'a> {
             let from = self.facts.power.as_str();
             all.push(pending(self.input, "desiredState", from, to, Impact::None, self.waits.clone()));
         }
-        let observed = self.observed.iter();
-        all.extend(observed.map(|(field, from, to)| {
-            let impact = if *field == "fleetType" { Impact::Refused } else { Impact::None };
-            pending(self.input, field, from, to, impact, Some(OBSERVED.to_owned()))
-        }));
+        all.extend(self.observed.iter().cloned());
         if let Some(step) = &self.step {
             all.push(pending(self.input, step.field, &step.from, &step.to, Impact::None, None));
         }

@@ -385,10 +385,15 @@ pub fn observe(there: &There<'_, '_, FleetKind>) -> Plan<FleetKind> {
         (true, None, Some(Looked::Found(seen))) => beside::all_applications(&draft, seen),
     };
     let tags = life::observed_tags(there, &draft.internal.applied.tags).map(|step| (step.from, step.to));
-    draft.observed = [("fleetType", other_type), ("applicationArns", applications), ("tags", tags)]
-        .into_iter()
-        .filter_map(|(field, differs)| differs.map(|(from, to)| (field, from, to)))
-        .collect();
+    let differs = |field, impact, apart: Option<(String, String)>| {
+        apart.map(|(from, to)| report::pending(input, field, &from, &to, impact, Some(OBSERVED.to_owned())))
+    };
+    let beside = [
+        differs("fleetType", Impact::Refused, other_type),
+        differs("applicationArns", Impact::None, applications),
+        differs("tags", Impact::None, tags),
+    ];
+    draft.observed = beside.into_iter().flatten().collect();
     let verdict = match shown::usable(wanted.power, facts) {
         true => draft.unseen.clone().unwrap_or_else(|| Verdict::Ready(draft.ready())),
         false if shown::without_capacity(facts) && wanted.power == DesiredState::Running => {

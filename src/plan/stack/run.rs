@@ -163,13 +163,17 @@ pub fn observe(there: &There<'_, '_, StackKind>) -> Plan<StackKind> {
         Some(Looked::Refused(refusal)) if draft.target != Target::NotCompared => refusal.verdict(input.now),
         Some(Looked::Found(_) | Looked::Refused(_)) | None => Verdict::Ready(format!("stack {} is there", facts.name)),
     };
-    let next = match &verdict {
-        Verdict::Ready(_) => Next::Settled(None),
-        Verdict::Working(..) | Verdict::Stalled(..) => Next::Wait(AWHILE),
-    };
-    let plan = draft.finish(next, verdict, Vec::new());
+    let plan = draft.finish(again(&verdict), verdict, Vec::new());
     let status = crate::api::StackStatus { arn: earlier.arn.clone(), ..plan.status };
     Plan { status, ..plan }
+}
+
+/// When to look again where nothing is sent: what is Ready rests until the next event.
+fn again(verdict: &Verdict) -> Next<StackKind> {
+    match verdict {
+        Verdict::Ready(_) => Next::Settled(None),
+        Verdict::Working(..) | Verdict::Stalled(..) => Next::Wait(AWHILE),
+    }
 }
 
 /// Decides for a stack of ours that is to go: out of its fleet by the rules of `disruption`, then deleted.
@@ -455,10 +459,7 @@ impl<'a, 'o> Draft<'a, 'o> {
             }
             None => Verdict::Ready(self.ready()),
         };
-        let next = match &verdict {
-            Verdict::Ready(_) => Next::Settled(None),
-            Verdict::Working(..) | Verdict::Stalled(..) => Next::Wait(AWHILE),
-        };
+        let next = again(&verdict);
         self.end(verdict, next)
     }
 
